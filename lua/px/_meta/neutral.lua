@@ -1,0 +1,190 @@
+--- @meta
+--- The neutral model: what every protocol is read into and written from.
+---
+--- This file is never loaded. A protocol is a folder lua/protocol/<name>/ of four modules:
+---
+---   request.lua  paths: px.Path[]                      which requests are this protocol's
+---                read(body, ctx) -> px.Request         body: decoded JSON; raises px.Bad (see below)
+---                write(request, ctx) -> body           a table ready for json.encode
+---   reply.lua    read(body, ctx) -> px.Event[]         a unary answer, walked as events
+---                write(events, ctx) -> body            the unary answer that these events make
+---                models(list) -> body                  px.Model[] as this protocol lists models
+---   stream.lua   reader(ctx) -> px.Reader              one stream of an upstream
+---                writer(ctx) -> px.Writer              one stream to a client
+---                tap, tapped                           for bytes relayed unread, see px.Tap
+---                keepalive                             what to send while nothing comes
+---                content_type                          'text/event-stream; charset=utf-8'
+---   errors.lua   read(status, text, headers) -> px.Failure    an upstream's refusal; text may be anything
+---                write(failure) -> status, body               for a client, before the first byte
+---
+--- Modules are pure: no I/O, no state but closures, no clock, no randomness (ids and times come in ctx).
+--- Same input, same bytes. `json.null` never appears in the neutral model: absent is nil.
+
+--- @class px.Path
+--- @field method string 'POST'
+--- @field path string Exact path, or a prefix when it ends in '*'.
+--- @field operation string 'chat' | 'models' | 'model' | 'count'
+
+--- What a conversion may need to know and tell. Made by the engine for each attempt.
+--- @class px.Context
+--- @field model string The upstream's name of the model (write) or the client's (replies).
+--- @field knowledge px.Knowledge What is known of the upstream's model: limits and dialect.
+--- @field lost fun(path: string) Records a loss, by neutral path: 'messages.name', 'params.seed'.
+--- @field id string 24 characters, unique to the request: for ids that a reply must invent.
+--- @field now integer Seconds since 1970, for `created`.
+--- @field stream boolean The client asked for a stream.
+--- @field include_usage boolean The client asked for usage in its stream.
+--- @field origin string Id of the upstream protocol and model family, for signatures: 'anthropic'.
+--- @field settings table The provider's own settings from the configuration, {} if none.
+--- @field request? px.Request The neutral request (for replies: names of custom tools and so on).
+
+--- What lua/policy/knowledge.lua says of one model. Every member may be nil: unknown.
+--- @class px.Knowledge
+--- @field max_output? integer Cap of max_tokens.
+--- @field default_output? integer max_tokens to send where the protocol needs one and the client gave none.
+--- @field thinking? 'none'|'budget'|'both'|'adaptive'|'always' Anthropic dialects (wire page section 8).
+--- @field effort? string[] Accepted efforts, weakest first.
+--- @field no_sampling? boolean Non-default temperature, top_p, top_k are refused.
+--- @field no_stop? boolean `stop` is refused.
+--- @field no_prefill? boolean A final assistant message is refused.
+--- @field mid_system? boolean {"role":"system"} inside messages is accepted.
+--- @field output_format? boolean Anthropic: output_config.format is accepted.
+--- @field one_sampler? boolean temperature and top_p together are refused.
+--- @field max_completion_tokens? boolean OpenAI: the name of the cap (false: `max_tokens`).
+--- @field tool_images? boolean Images inside tool messages are accepted.
+--- @field reasoning_content? boolean Assistant tool turns need their reasoning_content back.
+--- @field developer? boolean System prompts go as `developer`.
+
+--- @class px.Request
+--- @field model string
+--- @field system px.Block[] Leading system text, blocks of kind text.
+--- @field turns px.Turn[]
+--- @field tools? px.Tool[]
+--- @field tool_choice? px.ToolChoice
+--- @field parallel? boolean
+--- @field temperature? number
+--- @field top_p? number
+--- @field top_k? integer
+--- @field max_tokens? integer
+--- @field stop? string[]
+--- @field seed? integer
+--- @field presence_penalty? number
+--- @field frequency_penalty? number
+--- @field response_format? px.Format
+--- @field reasoning? px.Reasoning
+--- @field verbosity? string
+--- @field user? string
+--- @field metadata? table<string, string>
+--- @field service_tier? string
+--- @field n? integer
+--- @field stream? boolean
+--- @field include_usage? boolean
+
+--- @class px.Turn
+--- @field role 'user'|'assistant'|'system' 'system' only in mid-conversation.
+--- @field blocks px.Block[]
+--- @field name? string OpenAI Chat's name of the speaker.
+
+--- One block; `kind` says which members there are.
+--- @class px.Block
+--- @field kind 'text'|'image'|'document'|'audio'|'tool_call'|'tool_result'|'thinking'|'redacted'|'refusal'|'opaque'
+--- @field text? string text, thinking, refusal
+--- @field citations? table[] text
+--- @field cache? table Anthropic's cache_control, as it came
+--- @field media? string image, document, audio: MIME type
+--- @field data? string ... base64
+--- @field url? string ... or a URL
+--- @field file? string ... or a file id
+--- @field title? string document
+--- @field detail? string image
+--- @field id? string tool_call, tool_result
+--- @field name? string tool_call; tool_result where known
+--- @field args? string tool_call: raw JSON text of the arguments (or the free text of a custom call)
+--- @field custom? boolean tool_call: a custom (free text) tool
+--- @field blocks? px.Block[] tool_result
+--- @field is_error? boolean tool_result
+--- @field signature? string thinking; with its origin
+--- @field origin? string thinking, redacted, tool_call: who signed
+--- @field protocol? string opaque: where it may be replayed
+--- @field json? any opaque: the decoded JSON
+
+--- @class px.Tool
+--- @field name string
+--- @field description? string
+--- @field schema? table JSON Schema, as it came
+--- @field strict? boolean
+--- @field custom? table|boolean custom tool: its format
+--- @field hosted? table A tool that the vendor runs: its JSON, with `protocol`
+--- @field protocol? string
+--- @field cache? table
+
+--- @class px.ToolChoice
+--- @field mode 'auto'|'none'|'any'|'one'|'subset'
+--- @field name? string
+--- @field names? string[]
+--- @field required? boolean subset
+
+--- @class px.Format
+--- @field kind 'json'|'schema'
+--- @field name? string
+--- @field description? string
+--- @field schema? table
+--- @field strict? boolean
+
+--- @class px.Reasoning
+--- @field effort? 'off'|'minimal'|'low'|'medium'|'high'|'xhigh'|'max'|'auto'
+--- @field budget? integer
+--- @field visible? boolean The client wants to see thoughts.
+
+--- One neutral event. A block starts with its first event; a reader returns a list for each wire event.
+---   start{id, model}
+---   text | thinking | refusal | signature{index, text}   redacted{index, data}
+---   tool_start{index, id, name, custom}   args{index, text}
+---   citation{index, ...}   opaque{index, json, protocol}   block_stop{index}
+---   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning}
+---   error{code, message, status, retry_after}   ping
+--- `index` counts blocks of the reply from 0. Finish reasons: stop length tool filter stop_seq pause error.
+--- usage.input is fresh input alone (neither cache_read nor cache_write in it); output includes reasoning.
+--- Order at the end of a stream: block_stop of what is open, finish, usage; each exactly once.
+--- @class px.Event
+--- @field kind string
+
+--- Reads one stream: `read(type, data)` takes one SSE event (its type and data text) and returns a list of
+--- events or nil. `read(nil)` means that the upstream's bytes ended: it returns what must follow (held finish
+--- and usage when the reply is complete; an `error` event with code 'cut' when it is not; nothing twice).
+--- A data text that is not JSON, or an `error` member, makes an `error` event; after it nothing more comes.
+--- @alias px.Reader fun(type: string?, data: string?): px.Event[]?
+
+--- Writes one stream: takes one event, returns bytes to send or nil. `usage` may come after `finish`: what
+--- ends the stream is written at `write(nil)`, which the engine calls after the reader said that the reply is
+--- complete. After an `error` event (written in the protocol's own form) `write(nil)` returns nil.
+--- Interleaved blocks are made legal here (one open block; other calls buffered), see conversion.md section 13.
+--- @alias px.Writer fun(event: px.Event?): string?
+
+--- Relayed streams are not decoded. C keeps, for each member name in `tap`, the last SSE event whose data has
+--- that member with a value other than null; `tapped(found)` (found: member name -> data text; '[DONE]' under
+--- 'done' where the protocol has it) returns complete: boolean (a finish or terminator arrived), usage: px.Event?
+--- @alias px.Tap string[]
+
+--- An upstream's refusal or the gateway's own, in neutral words.
+--- @class px.Failure
+--- @field status integer What the upstream answered, or what the gateway means.
+--- @field code string rate_limit quota overloaded auth forbidden bad_request unsupported context_length
+---   not_found too_large filter empty timeout connect cut internal
+--- @field message string The upstream's own words.
+--- @field type? string The upstream's own type ('overloaded_error'), for x-proxima-upstream.
+--- @field param? string
+--- @field raw_code? string The upstream's own code (OpenAI: 'unsupported_parameter').
+--- @field retry_after? number Seconds.
+
+--- Raised by request.read for a body that breaks the protocol: error({ status = 400, message =, param = }).
+--- @class px.Bad
+--- @field status integer
+--- @field message string
+--- @field param? string
+
+--- @class px.Model
+--- @field id string
+--- @field owned_by? string
+--- @field created? integer
+--- @field display_name? string

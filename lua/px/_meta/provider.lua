@@ -1,0 +1,34 @@
+--- @meta
+--- The provider contract: one file lua/provider/<type>.lua for each kind of upstream.
+
+--- @class px.Provider
+--- @field name string
+--- @field label string Its name for people: 'OpenAI'.
+--- @field base_url? string Where it lives unless the configuration says otherwise.
+--- @field hosts? string[] Hosts that functions which wait may fetch from, beside base_url's.
+--- @field settings? table<string, px.Setting> Members of its accounts and of the provider itself.
+--- @field speaks { protocol: string, path: string }[] In order of preference. `path` is appended to base_url.
+--- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.
+--- @field shape? fun(at: px.Attempt) Last change of the request before it is sent.
+--- @field unwrap? fun(body: any): any Takes an envelope off an answer.
+--- @field answer? fun(request: px.Request, out: fun(event: px.Event)) Replies without a network. May wait.
+--- @field judge? fun(reply: px.Failure): 'retry'|'next_account'|'next_target'|'give_up', { cool: number? }?
+--- @field models? fun(account: px.Account): px.Model[] May wait.
+
+--- @class px.Account
+--- @field name string
+--- @field kind 'key'|'oauth'|'none'
+--- @field secret string?
+--- @field settings table
+
+--- @class px.Setting
+--- @field type 'string'|'number'|'boolean'
+--- @field doc string
+--- @field secret? boolean
+
+--- @class px.Attempt
+--- @field url string
+--- @field headers table<string, string>
+--- @field protocol string
+--- @field model string
+--- @field account string Its name.
