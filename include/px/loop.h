@@ -14,8 +14,12 @@ typedef void (*px_fn)(void *user);
 
 struct px_loop *px_loop_new(void);
 
-/// Runs until px_loop_stop(), or until nothing is left that could wake it.
+/// Runs until px_loop_stop(), or until nothing is left that could wake it. The mailbox does not
+/// count as such (see px_loop_keep()), but what waits in it still runs.
 void px_loop_run(struct px_loop *loop);
+
+/// Makes px_loop_run() go on for the sake of px_post() alone, or no longer so.
+void px_loop_keep(struct px_loop *loop, bool on);
 
 /// Makes px_loop_run() return after the current round.
 void px_loop_stop(struct px_loop *loop);
@@ -61,8 +65,9 @@ PX_CHECK enum px_status px_timer_start(struct px_loop *loop, struct px_timer *ti
 /// Disarms the timer: `fn` will not run. Not armed: no effect. Call it before its memory goes away.
 void px_timer_stop(struct px_loop *loop, struct px_timer *timer);
 
-/// Queues `fn(user)` to run on the loop's thread. Safe from every thread and in any order of
-/// threads' lives, as long as the loop lives. PX_ETOOBIG when 4,096 messages wait already.
+/// Queues `fn(user)` to run on the loop's thread, from the top of the loop. Safe from every thread
+/// and in any order of threads' lives, as long as the loop lives; px_loop_free() drops what waits.
+/// PX_ETOOBIG when 4,096 messages wait already.
 PX_CHECK enum px_status px_post(struct px_loop *loop, px_fn fn, void *user);
 
 /// The same for messages that must not be lost (a hand-over, a stop): never full; PX_ENOMEM only.
