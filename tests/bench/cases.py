@@ -1,0 +1,213 @@
+"""The cases of the bench: what is sent, what is compared with what, and the bar."""
+
+import statistics
+import time
+
+from targets import Nginx, Proxima, release
+
+WORDS = 'The quick brown fox jumps over the lazy dog. '
+
+
+def chat(model, size=0, stream=False):
+    text = (WORDS * (size // len(WORDS) + 1))[:size] or 'Say hello.'
+    body = {'model': model, 'messages': [{'role': 'user', 'content': text}]}
+    if stream:
+        body.update(stream=True, stream_options={'include_usage': True})
+    return {'path': '/v1/chat/completions', 'body': body, 'events': 1, 'end': '"stop"'}
+
+
+def messages(model, stream=False):
+    body = {'model': model, 'max_tokens': 1024,
+            'messages': [{'role': 'user', 'content': 'Say hello.'}]}
+    if stream:
+        body['stream'] = True
+    return {'path': '/v1/messages', 'body': body, 'events': 1, 'end': 'end_turn',
+            'headers': ['anthropic-version: 2023-06-01']}
+
+
+def chat_stream(events):
+    return {**chat(f'gpt-e{events}', stream=True), 'events': events, 'end': '[DONE]'}
+
+
+def messages_stream(events):
+    return {**messages(f'gpt-e{events}', stream=True), 'events': events, 'end': 'message_stop'}
+
+
+class Case:
+    """One line of the report. `measure(bench)` returns its figures."""
+
+    def __init__(self, name, text, unit, bar, measure):
+        self.name, self.text, self.unit, self.bar, self.measure = name, text, unit, bar, measure
+
+
+def cpu_case(bench, request, baseline, requests, per=1, target='plain'):
+    """Processor time per request (or per event, `per` of them a request), pair by pair."""
+    pairs, nginx, proxima, times = [], [], [], {'direct': [], 'nginx': [], 'proxima': []}
+    requests = bench.scaled(requests)
+    for _ in range(bench.rounds):
+        times['direct'] += bench.load.run([bench.upstream.port], baseline, requests=requests)
+        cost, took = bench.cpu_of(bench.nginx, baseline, requests)
+        nginx.append(cost / per)
+        times['nginx'].append(took)
+        if bench.proxima:
+            cost, took = bench.cpu_of(bench.gateway(target), request, requests)
+            proxima.append(cost / per)
+            times['proxima'].append(took)
+            pairs.append(proxima[-1] / nginx[-1])
+    return {'nginx': median(nginx), 'proxima': median(proxima), 'ratio': median(pairs),
+            'spread': (min(pairs), max(pairs)) if pairs else None,
+            'times': summary(times, requests, per)}
+
+
+def summary(times, requests, per):
+    """What the client saw, from the medians of all rounds."""
+    out = {}
+    for name, rounds in times.items():
+        if rounds:
+            out[name] = {key: median([r[key] for r in rounds])
+                         for key in ('p50', 'p99', 'first_p50', 'first_p99')}
+            out[name]['reads'] = median([r['reads'] for r in rounds]) / requests / per
+            out[name]['rate'] = requests / median([r['seconds'] for r in rounds])
+    return out
+
+
+def median(values):
+    return statistics.median(values) if values else None
+
+
+def linear_case(bench, make):
+    """Cost of an event in the longer half of the streams against the shorter half."""
+    sizes = (200, 400, 800, 1600)
+    target = bench.gateway('plain') if bench.proxima else bench.nginx
+    ratios, cost = [], {size: [] for size in sizes}
+    for _ in range(bench.rounds):
+        whole = {}
+        for size in sizes:
+            requests = max(32, 32 * bench.scaled(1600) // size)
+            whole[size], _ = bench.cpu_of(target, make(size), requests)
+            cost[size].append(whole[size] / size)
+        upper = (whole[1600] - whole[800]) / 800
+        lower = (whole[400] - whole[200]) / 200
+        ratios.append(upper / lower)
+    note = ', '.join(f'{size}: {median(cost[size]):.2f}' for size in sizes)
+    return {'ratio': median(ratios), 'spread': (min(ratios), max(ratios)),
+            'note': f'µs an event of {target.name}, by events in a stream: {note}'}
+
+
+def first_case(bench):
+    """Time to the first event, open loop, one request to each target in turn."""
+    ports = [bench.upstream.port, bench.nginx.port]
+    names = ['direct', 'nginx']
+    if bench.proxima:
+        ports.append(bench.gateway('plain').port)
+        names.append('proxima')
+    rounds = {name: [] for name in names}
+    ratios, requests = [], bench.scaled(400)
+    for _ in range(bench.rounds):
+        answers = bench.load.run(ports, chat_stream(3), rate=100, requests=requests)
+        for name, answer in zip(names, answers):
+            rounds[name].append(answer)
+        direct, nginx = answers[0]['first_p50'], answers[1]['first_p50']
+        if bench.proxima:
+            ratios.append((answers[2]['first_p50'] - direct) / (nginx - direct))
+    times = summary(rounds, requests, 3)
+    added = {name: times[name]['first_p50'] - times['direct']['first_p50'] for name in names}
+    return {'direct': times['direct']['first_p50'], 'nginx': added['nginx'],
+            'proxima': added.get('proxima'), 'ratio': median(ratios),
+            'spread': (min(ratios), max(ratios)) if ratios else None, 'times': times}
+
+
+def held_case(bench, request, count, make, **options):
+    """KiB that each of `count` held connections costs, from a warm start."""
+    out = {}
+    for name, start in make(bench).items():
+        target = start()
+        try:
+            port = target.tls_port if options.get('tls') else target.port
+            warm = {**chat('gpt-bench'), 'headers': request.get('headers', ())}
+            release(bench.load.hold(port, warm, connections=4, tls=options.get('tls')))
+            time.sleep(0.5)
+            before = target.anon()
+            held = bench.load.hold(port, request, connections=count, **options)
+            time.sleep(0.5)
+            out[name] = (target.anon() - before) / 1024 / count
+            release(held)
+        finally:
+            target.stop()
+    return {**out, 'ratio': ratio(out)}
+
+
+def tls_case(bench):
+    """MiB after one transfer with TLS on both sides."""
+    out = {}
+    for name, start in secure(bench).items():
+        target = start()
+        try:
+            release(bench.load.hold(target.tls_port, chat('gpt-bench'), connections=1, tls=True))
+            time.sleep(0.5)
+            out[name] = target.anon() / 1024 / 1024
+        finally:
+            target.stop()
+    return {**out, 'ratio': ratio(out)}
+
+
+def ratio(figures):
+    return figures['proxima'] / figures['nginx'] if 'proxima' in figures else None
+
+
+def plain(bench):
+    out = {'nginx': lambda: bench.start(Nginx, *bench.certificate[:2])}
+    if bench.proxima:
+        out['proxima'] = lambda: bench.start(Proxima)
+    return out
+
+
+def secure(bench):
+    out = {'nginx': lambda: bench.start(Nginx, *bench.certificate[:2])}
+    if bench.proxima:
+        out['proxima'] = lambda: bench.start(Proxima, secure=bench.certificate)
+    return out
+
+
+def slow(size):
+    return {**chat('gpt-slow', size=size, stream=True), 'end': None}
+
+
+def cases():
+    small = chat('gpt-bench')
+    stream = chat_stream(400)
+    return [
+        Case('unary', 'pass-through', 'µs/request', ('ratio', 2.0),
+             lambda b: cpu_case(b, small, small, 20000)),
+        Case('rule', 'with a rule that changes the model', 'µs/request', ('ratio', 2.3),
+             lambda b: cpu_case(b, chat('gpt-other'), small, 20000, target='rule')),
+        Case('convert', 'Anthropic client, OpenAI upstream', 'µs/request', ('ratio', 5.0),
+             lambda b: cpu_case(b, messages('gpt-bench'), small, 10000)),
+        Case('event', 'relayed stream event', 'µs/event', ('ratio', 1.5),
+             lambda b: cpu_case(b, stream, stream, 96, per=400)),
+        Case('event-convert', 'converted stream event', 'µs/event', ('ratio', 2.0),
+             lambda b: cpu_case(b, messages_stream(400), stream, 96, per=400)),
+        Case('linear', 'relayed events: long streams against short', 'slope', ('ratio', 1.2),
+             lambda b: linear_case(b, chat_stream)),
+        Case('linear-convert', 'converted events: long streams against short', 'slope',
+             ('ratio', 1.2), lambda b: linear_case(b, messages_stream)),
+        Case('first', 'added time to first event, 100 requests/s', 'µs', ('ratio', 1.5),
+             first_case),
+        Case('body-200k', 'request of 200 KB', 'µs/request', ('ratio', 2.0),
+             lambda b: body_case(b, 200 * 1000, 2000)),
+        Case('body-2m', 'request of 2 MB', 'µs/request', ('ratio', 2.0),
+             lambda b: body_case(b, 2000 * 1000, 200)),
+        Case('mem-tls', 'RssAnon after a TLS transfer, one worker', 'MiB', ('proxima', 10),
+             tls_case),
+        Case('mem-stream-1k', 'each of 1,000 slow streams, requests of 1 KB', 'KiB',
+             ('proxima', 40), lambda b: held_case(b, slow(900), 1000, plain, open=True)),
+        Case('mem-stream-100k', 'each of 1,000 slow streams, requests of 100 KB', 'KiB',
+             ('proxima', 40), lambda b: held_case(b, slow(100000), 1000, plain, open=True)),
+        Case('mem-idle-tls', 'each of 1,000 idle TLS connections', 'KiB', ('proxima', 24),
+             lambda b: held_case(b, small, 1000, secure, tls=True)),
+    ]
+
+
+def body_case(bench, size, requests):
+    request = chat('gpt-bench', size=size)
+    return cpu_case(bench, request, request, requests)
