@@ -1,6 +1,6 @@
-#include <string.h>
-
 #include "px/sse.h"
+
+#include <string.h>
 
 static bool has_line_end(struct px_str text)
 {
