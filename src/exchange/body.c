@@ -1,0 +1,116 @@
+// Reading a request's body: its framing, its coding, its limits.
+
+#include <stdlib.h>
+
+#include "private.h"
+
+/// A body announced to be at most this large gets its block at once.
+#define WHOLE_BLOCK (4u << 20)
+
+static enum px_status too_large(const struct px_exchange *ex, int *status, struct px_error *err)
+{
+    *status = 413;
+    return px_fail(err, PX_ETOOBIG, "The request's body is larger than the limit of %zu bytes.",
+                   ex->limit);
+}
+
+enum px_status exchange_open_body(struct px_exchange *ex, int *status, struct px_error *err)
+{
+    const struct px_http_head *head = &ex->head;
+    px_http_body_init(&ex->framing, head);
+    if (px_http_body_done(&ex->framing)) {
+        return PX_OK;
+    }
+    if (head->content_length > 0 && (uint64_t)head->content_length > ex->limit) {
+        return too_large(ex, status, err);
+    }
+    if (head->content_encoding.len) {
+        enum px_status st = px_http_coding_new(head->content_encoding, ex->limit, &ex->coding, err);
+        if (st) {
+            *status = st == PX_EINVAL ? 415 : 503;
+            return st;
+        }
+    }
+    size_t room = head->content_length > 0 ? (size_t)head->content_length : 1024;
+    ex->body = px_block_new(room > WHOLE_BLOCK ? WHOLE_BLOCK : room);
+    if (!ex->body) {
+        *status = 503;
+        return px_fail(err, PX_ENOMEM, "The gateway is out of memory.");
+    }
+    if (head->expect_continue && px_conn_write(ex->client->conn, PX_STR("HTTP/1.1 100 Continue\r\n"
+                                                                        "\r\n"))) {
+        *status = 503;
+        return px_fail(err, PX_EIO, "The connection broke.");
+    }
+    return PX_OK;
+}
+
+static enum px_status add(struct px_str bytes, void *user)
+{
+    struct px_exchange *ex = user;
+    if (bytes.len > ex->limit - ex->body->len) {
+        return PX_ETOOBIG;
+    }
+    enum px_status st = px_block_add(ex->body, bytes);
+    if (st == PX_OK) {
+        ex->charged += bytes.len;
+        ex->host->bodies += bytes.len;
+        ex->host->stats->body_bytes += bytes.len;
+    }
+    return st;
+}
+
+static enum px_status add_content(struct px_exchange *ex, struct px_str content, int *status,
+                                  struct px_error *err)
+{
+    struct px_error why = { PX_OK, "" };
+    enum px_status st =
+        ex->coding ? px_http_coding_feed(ex->coding, content, add, ex, &why) : add(content, ex);
+    if (st == PX_ETOOBIG) {
+        return too_large(ex, status, err);
+    }
+    if (st == PX_ENOMEM) {
+        *status = 503;
+        return px_fail(err, st, "The gateway is out of memory.");
+    }
+    return st ? px_fail(err, st, "The request's body is damaged: %s", why.text) : PX_OK;
+}
+
+/// The last byte has come: the coding must be complete too.
+static enum px_status close_body(struct px_exchange *ex, struct px_error *err)
+{
+    struct px_error why = { PX_OK, "" };
+    if (ex->coding && px_http_coding_end(ex->coding, &why)) {
+        return px_fail(err, PX_EINVAL, "The request's body is damaged: %s", why.text);
+    }
+    px_http_coding_free(ex->coding);
+    ex->coding = NULL;
+    ex->whole = true;
+    return PX_OK;
+}
+
+enum px_status exchange_take_body(struct px_exchange *ex, struct px_str *bytes, int *status,
+                                  struct px_error *err)
+{
+    while (!px_http_body_done(&ex->framing)) {
+        if (!bytes->len) {
+            return PX_OK;
+        }
+        if (ex->host->bodies + bytes->len > ex->host->conf.bodies_limit) {
+            return PX_ECANCELED;
+        }
+        struct px_str content;
+        enum px_status st = px_http_body_next(&ex->framing, bytes, &content, err);
+        if (st) {
+            *status = st == PX_ETOOBIG ? 413 : 400;
+            return st;
+        }
+        if (content.len) {
+            st = add_content(ex, content, status, err);
+            if (st) {
+                return st;
+            }
+        }
+    }
+    return close_body(ex, err);
+}

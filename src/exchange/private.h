@@ -1,0 +1,96 @@
+#pragma once
+
+// What the files of this folder share: the connection of one client and the exchange on it.
+
+#include "px/buf.h"
+#include "px/clock.h"
+#include "px/exchange.h"
+#include "px/http_body.h"
+#include "px/http_coding.h"
+#include "px/http_write.h"
+
+enum client_state {
+    CLIENT_HEAD,  ///< Between requests, or in a head.
+    CLIENT_BODY,  ///< In a request's body.
+    CLIENT_BUSY,  ///< A request is being answered; more bytes are kept for later.
+    CLIENT_GONE,  ///< The connection is closed; only the exchange is left.
+};
+
+struct client {
+    struct px_host *host;
+    struct px_conn *conn;
+    struct px_exchange *ex;
+    enum client_state state;
+    bool waits;        ///< Stands in the host's line for memory.
+    bool reading;      ///< Mirrors px_conn_read().
+    struct px_buf in;  ///< Bytes of a head that is not complete, or of requests to come.
+    size_t scanned;
+    size_t queued;  ///< What it had not taken at the last look.
+    struct px_timer timer;
+    struct px_defer again;  ///< Goes on with what is in `in`.
+    struct client *prev, *next;
+};
+
+struct px_host {
+    struct px_loop *loop;
+    struct px_host_conf conf;
+    const struct px_host_hooks *hooks;
+    void *user;
+    struct px_host_stats *stats;
+    struct client *clients;
+    size_t count;
+    size_t bodies;  ///< Bytes of bodies in memory.
+    struct px_buf scratch;
+    struct px_http_date date;
+    struct px_defer room;  ///< Lets those who wait for memory go on.
+    bool stopping;
+};
+
+enum answer_state { ANSWER_NONE, ANSWER_OPEN, ANSWER_DONE };
+
+struct px_exchange {
+    struct client *client;
+    struct px_host *host;
+    void *held;
+    const struct px_exchange_fns *fns;
+    void *user;
+    struct px_block *body;
+    size_t charged;  ///< What the body counts in host->bodies.
+    size_t limit;
+    struct px_http_body framing;
+    struct px_http_coding *coding;
+    enum answer_state answer;
+    bool chunked, keep_alive, head_only, whole;
+    int64_t left;  ///< Bytes that an answer with a length still owes.
+    uint64_t sent;
+    struct px_http_head head;
+    struct px_http_header headers[];  ///< Then the bytes of the head.
+};
+
+/// Creates the exchange for a parsed head, copying it. NULL if out of memory.
+struct px_exchange *exchange_new(struct client *client, const struct px_http_head *head,
+                                 struct px_str bytes);
+
+/// Takes body bytes off the front of `bytes`. PX_OK with `whole` set when the body is complete;
+/// PX_ECANCELED when the host has no memory for more now (nothing was taken then).
+PX_CHECK enum px_status exchange_take_body(struct px_exchange *ex, struct px_str *bytes,
+                                           int *status, struct px_error *err);
+
+/// Starts reading the body: its framing and coding.
+PX_CHECK enum px_status exchange_open_body(struct px_exchange *ex, int *status,
+                                           struct px_error *err);
+
+/// Frees the exchange, without touching the connection.
+void exchange_free(struct px_exchange *ex);
+
+/// The exchange has ended: the client goes on to its next request, or closes.
+void client_next(struct client *client);
+
+/// Answers a request that never became an exchange of its own, and closes.
+void client_refuse(struct client *client, int status, const char *text);
+
+/// Closes the connection and, unless an exchange is left, frees the client.
+void client_close(struct client *client, bool drain);
+
+/// Arms the timer again while an answer waits to be taken.
+void client_watch_stall(struct client *client);
