@@ -19,7 +19,7 @@
 
 __attribute__((format(printf, 1, 2))) static struct bench_text text(const char *fmt, ...)
 {
-    struct bench_text out = { NULL, 0 };
+    struct bench_text out = { NULL, 0, NULL };
     va_list args;
     va_start(args, fmt);
     int len = vasprintf(&out.ptr, fmt, args);
@@ -28,6 +28,8 @@ __attribute__((format(printf, 1, 2))) static struct bench_text text(const char *
         bench_die("no memory");
     }
     out.len = (size_t)len;
+    char *mark = memchr(out.ptr, '@', out.len);
+    out.number = mark ? mark + 1 : NULL;
     return out;
 }
 
@@ -113,7 +115,7 @@ void bench_answers_init(struct bench_answers *answers, bool anthropic, size_t co
     for (size_t i = 0; i < content; i++) {
         words[i] = i % 6 == 5 ? ' ' : (char)('a' + i % 26);
     }
-    words[0] = '@';
+    memcpy(words, "@0000 ", 6);
     words[content] = '\0';
     if (anthropic) {
         messages(answers, words);
@@ -123,9 +125,16 @@ void bench_answers_init(struct bench_answers *answers, bool anthropic, size_t co
     free(words);
 }
 
+void bench_text_number(struct bench_text text, unsigned number)
+{
+    for (int i = 3; text.number && i >= 0; i--, number /= 10) {
+        text.number[i] = (char)('0' + number % 10);
+    }
+}
+
 struct bench_wish bench_wish_of(const char *body, size_t len)
 {
-    struct bench_wish wish = { false, 0 };
+    struct bench_wish wish = { false, false, 0 };
     const char *end = body + len;
     const char *at = memmem(body, len, "\"model\"", 7);
     at = at ? memchr(at + 7, '"', (size_t)(end - at) - 7) : NULL;
@@ -136,7 +145,8 @@ struct bench_wish bench_wish_of(const char *body, size_t len)
     }
     if (stop - dash == 5 && !memcmp(dash, "-slow", 5)) {
         wish.slow = true;
-    } else if (stop - dash > 2 && dash[1] == 'e') {
+    } else if (stop - dash > 2 && (dash[1] == 'e' || dash[1] == 't')) {
+        wish.timed = dash[1] == 't';
         for (const char *c = dash + 2; c < stop && *c >= '0' && *c <= '9'; c++) {
             wish.events = wish.events * 10 + (*c - '0');
         }

@@ -26,15 +26,21 @@ def messages(model, stream=False):
 
 
 def chat_stream(events):
-    return {**chat(f'gpt-e{events}', stream=True), 'events': events, 'end': '[DONE]'}
+    return {**chat(f'gpt-e{events}', stream=True), 'acks': True, 'events': events,
+            'end': '[DONE]'}
+
+
+def timed_stream(events):
+    return {**chat(f'gpt-t{events}', stream=True), 'events': events, 'end': '[DONE]'}
 
 
 def messages_stream(events):
-    return {**messages(f'gpt-e{events}', stream=True), 'events': events, 'end': 'message_stop'}
+    return {**messages(f'gpt-e{events}', stream=True), 'acks': True, 'events': events,
+            'end': 'message_stop'}
 
 
 class Case:
-    """One line of the report. `measure(bench)` returns its figures."""
+    """One line of the report. `measure(bench)` returns its figures; `bar` is which and how much."""
 
     def __init__(self, name, text, unit, bar, measure):
         self.name, self.text, self.unit, self.bar, self.measure = name, text, unit, bar, measure
@@ -104,7 +110,7 @@ def first_case(bench):
     rounds = {name: [] for name in names}
     ratios, requests = [], bench.scaled(400)
     for _ in range(bench.rounds):
-        answers = bench.load.run(ports, chat_stream(3), rate=100, requests=requests)
+        answers = bench.load.run(ports, timed_stream(3), rate=100, requests=requests)
         for name, answer in zip(names, answers):
             rounds[name].append(answer)
         direct, nginx = answers[0]['first_p50'], answers[1]['first_p50']
@@ -115,6 +121,16 @@ def first_case(bench):
     return {'direct': times['direct']['first_p50'], 'nginx': added['nginx'],
             'proxima': added.get('proxima'), 'ratio': median(ratios),
             'spread': (min(ratios), max(ratios)) if ratios else None, 'times': times}
+
+
+def awake_case(bench):
+    """The same with processors that never sleep, which hides what waking them costs."""
+    spinners = bench.spinners()
+    try:
+        return first_case(bench)
+    finally:
+        for spinner in spinners:
+            spinner.stop()
 
 
 def held_case(bench, request, count, make, **options):
@@ -193,6 +209,7 @@ def cases():
              ('ratio', 1.2), lambda b: linear_case(b, messages_stream)),
         Case('first', 'added time to first event, 100 requests/s', 'µs', ('ratio', 1.5),
              first_case),
+        Case('first-awake', 'the same while no processor sleeps', 'µs', None, awake_case),
         Case('body-200k', 'request of 200 KB', 'µs/request', ('ratio', 2.0),
              lambda b: body_case(b, 200 * 1000, 2000)),
         Case('body-2m', 'request of 2 MB', 'µs/request', ('ratio', 2.0),

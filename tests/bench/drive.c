@@ -26,10 +26,12 @@ struct client {
 struct drive {
     const struct bench_load *load;
     struct bench_tally *tallies;
-    int epoll, timer;
+    int epoll, timer, datagrams;
     long issued[BENCH_TARGETS], finished, clients;
     size_t turn;
     struct client *idle[BENCH_TARGETS];
+    struct bench_ack acks[BENCH_ACKS];
+    size_t ack_count;
 };
 
 static char scratch[256 * 1024];
@@ -113,6 +115,31 @@ static void finish(struct drive *d, struct client *c)
     }
 }
 
+/// Tells the upstream what arrived, so that it goes on.
+static void send_acks(struct drive *d)
+{
+    if (d->ack_count && send(d->datagrams, d->acks, d->ack_count * sizeof(*d->acks), 0) < 0) {
+        bench_die("the upstream cannot be told: %s", strerror(errno));
+    }
+    d->ack_count = 0;
+}
+
+static void feed(struct drive *d, struct client *c, size_t len)
+{
+    size_t before = c->reply.id_digits == 4 ? c->reply.marks : 0;
+    bench_reply_feed(&c->reply, scratch, len);
+    if (!c->first && c->reply.marks) {
+        c->first = bench_now();
+    }
+    size_t arrived = c->reply.id_digits == 4 ? c->reply.marks - before : 0;
+    if (arrived && d->load->ack_port) {
+        d->acks[d->ack_count++] = (struct bench_ack){ (uint16_t)c->reply.id, (uint16_t)arrived };
+        if (d->ack_count == BENCH_ACKS) {
+            send_acks(d);
+        }
+    }
+}
+
 static void on_readable(struct drive *d, struct client *c)
 {
     ssize_t n = recv(c->fd, scratch, sizeof(scratch), 0);
@@ -131,10 +158,7 @@ static void on_readable(struct drive *d, struct client *c)
     if (n <= 0) {
         c->reply.state = BENCH_BAD;
     } else {
-        bench_reply_feed(&c->reply, scratch, (size_t)n);
-    }
-    if (!c->first && c->reply.marks) {
-        c->first = bench_now();
+        feed(d, c, (size_t)n);
     }
     if (c->reply.state == BENCH_DONE || c->reply.state == BENCH_BAD) {
         finish(d, c);
@@ -188,6 +212,8 @@ static void closed_loop(struct drive *d)
 void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
 {
     struct drive d = { .load = load, .tallies = tallies, .epoll = epoll_create1(EPOLL_CLOEXEC) };
+    int ack_port = load->ack_port;
+    d.datagrams = ack_port ? bench_datagram(&ack_port, false) : -1;
     if (load->rate) {
         open_loop(&d);
     } else {
@@ -212,5 +238,6 @@ void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
                 on_readable(&d, c);
             }
         }
+        send_acks(&d);
     }
 }

@@ -22,6 +22,7 @@ static const char HELP[] =
     "  --rate N           open loop: so many a second and target\n"
     "  --events N         events of text in a right answer (1)\n"
     "  --end TEXT         what a right answer's last bytes hold\n"
+    "  --ack-port N       tell the upstream of events that arrived (streams named -eN need it)\n"
     "  --hold             one request on each connection, then hold them until stdin ends\n"
     "  --open             with --hold: go on after the first event\n"
     "  --tls              with --hold: over TLS, certificate not checked\n"
@@ -69,9 +70,11 @@ void bench_complain(const struct bench_reply *reply, const struct bench_load *lo
 {
     static int said;
     if (said++ < 3) {
+        size_t shown = reply->tail_len < 120 ? reply->tail_len : 120;
         fprintf(stderr, "wrong answer: status %d, %zu events of %zu, %s, ends with \"%.*s\"\n",
                 reply->status, reply->marks, load->marks,
-                reply->state == BENCH_DONE ? "complete" : "cut", (int)reply->tail_len, reply->tail);
+                reply->state == BENCH_DONE ? "complete" : "cut", (int)shown,
+                reply->tail + reply->tail_len - shown);
     }
 }
 
@@ -123,57 +126,85 @@ static int drive(const struct bench_load *load)
     return errors ? 1 : 0;
 }
 
+/// What the command line says.
+struct command {
+    struct bench_load load;
+    const char *path, *body;
+    char *headers[16];
+    size_t header_count;
+    bool hold, open;
+};
+
+static void add_target(struct bench_load *load, const char *port)
+{
+    if (load->targets == BENCH_TARGETS) {
+        bench_die("--port: at most %d targets", BENCH_TARGETS);
+    }
+    load->ports[load->targets++] = (int)bench_number("--port", port, 1);
+}
+
+static void add_header(struct command *cmd, char *header)
+{
+    if (cmd->header_count == sizeof(cmd->headers) / sizeof(*cmd->headers)) {
+        bench_die("--header: at most 16");
+    }
+    cmd->headers[cmd->header_count++] = header;
+}
+
+/// Applies one option; false if there is none like it.
+static bool apply(struct command *cmd, int option, char *value)
+{
+    struct bench_load *load = &cmd->load;
+    switch (option) {
+    case 'p': add_target(load, value); break;
+    case 'a': cmd->path = value; break;
+    case 'H': add_header(cmd, value); break;
+    case 'b': cmd->body = value; break;
+    case 'c': load->connections = bench_number("--connections", value, 1); break;
+    case 'n': load->requests = bench_number("--requests", value, 1); break;
+    case 'r': load->rate = bench_number("--rate", value, 1); break;
+    case 'e': load->marks = (size_t)bench_number("--events", value, 0); break;
+    case 'E': load->end = value; break;
+    case 'k': load->ack_port = (int)bench_number("--ack-port", value, 1); break;
+    case 'o': cmd->hold = true; break;
+    case 'O': cmd->open = true; break;
+    case 't': load->tls = true; break;
+    case 'u': bench_pin((int)bench_number("--cpu", value, 0)); break;
+    default: return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "port", 1, NULL, 'p' }, { "path", 1, NULL, 'a' },        { "header", 1, NULL, 'H' },
-        { "body", 1, NULL, 'b' }, { "connections", 1, NULL, 'c' }, { "requests", 1, NULL, 'n' },
-        { "rate", 1, NULL, 'r' }, { "events", 1, NULL, 'e' },      { "end", 1, NULL, 'E' },
-        { "hold", 0, NULL, 'o' }, { "open", 0, NULL, 'O' },        { "tls", 0, NULL, 't' },
-        { "cpu", 1, NULL, 'u' },  { "help", 0, NULL, 'h' },        { NULL, 0, NULL, 0 },
+        { "port", 1, NULL, 'p' },     { "path", 1, NULL, 'a' },        { "header", 1, NULL, 'H' },
+        { "body", 1, NULL, 'b' },     { "connections", 1, NULL, 'c' }, { "requests", 1, NULL, 'n' },
+        { "rate", 1, NULL, 'r' },     { "events", 1, NULL, 'e' },      { "end", 1, NULL, 'E' },
+        { "ack-port", 1, NULL, 'k' }, { "hold", 0, NULL, 'o' },        { "open", 0, NULL, 'O' },
+        { "tls", 0, NULL, 't' },      { "cpu", 1, NULL, 'u' },         { "help", 0, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
-    struct bench_load load = { .connections = 32, .requests = 1000, .marks = 1 };
-    const char *path = "/v1/chat/completions", *body = NULL;
-    char *headers[16];
-    size_t header_count = 0;
-    bool hold = false, open = false;
+    struct command cmd = { .load = { .connections = 32, .requests = 1000, .marks = 1 },
+                           .path = "/v1/chat/completions" };
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (opt) {
-        case 'p':
-            if (load.targets == BENCH_TARGETS) {
-                bench_die("--port: at most %d targets", BENCH_TARGETS);
-            }
-            load.ports[load.targets++] = (int)bench_number("--port", optarg, 1);
-            break;
-        case 'a': path = optarg; break;
-        case 'H':
-            if (header_count == sizeof(headers) / sizeof(*headers)) {
-                bench_die("--header: at most 16");
-            }
-            headers[header_count++] = optarg;
-            break;
-        case 'b': body = optarg; break;
-        case 'c': load.connections = bench_number("--connections", optarg, 1); break;
-        case 'n': load.requests = bench_number("--requests", optarg, 1); break;
-        case 'r': load.rate = bench_number("--rate", optarg, 1); break;
-        case 'e': load.marks = (size_t)bench_number("--events", optarg, 0); break;
-        case 'E': load.end = optarg; break;
-        case 'o': hold = true; break;
-        case 'O': open = true; break;
-        case 't': load.tls = true; break;
-        case 'u': bench_pin((int)bench_number("--cpu", optarg, 0)); break;
-        case 'h': fputs(HELP, stdout); return 0;
-        default: fputs(HELP, stderr); return 2;
+        if (opt == 'h') {
+            fputs(HELP, stdout);
+            return 0;
+        }
+        if (!apply(&cmd, opt, optarg)) {
+            fputs(HELP, stderr);
+            return 2;
         }
     }
-    if (!load.targets || !body || (!hold && (open || load.tls))) {
+    if (!cmd.load.targets || !cmd.body || (!cmd.hold && (cmd.open || cmd.load.tls))) {
         fputs(HELP, stderr);
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     bench_raise_files();
-    compose(&load, path, headers, header_count, body);
-    int rc = hold ? bench_hold(&load, open) > 0 : drive(&load);
-    free(load.request);
+    compose(&cmd.load, cmd.path, cmd.headers, cmd.header_count, cmd.body);
+    int rc = cmd.hold ? bench_hold(&cmd.load, cmd.open) > 0 : drive(&cmd.load);
+    free(cmd.load.request);
     return rc;
 }

@@ -8,6 +8,8 @@ void bench_reply_start(struct bench_reply *reply)
     reply->state = BENCH_HEAD;
     reply->status = 0;
     reply->closes = false;
+    reply->id_digits = 0;
+    reply->id = 0;
     reply->marks = reply->left = reply->line_len = reply->head_len = reply->tail_len = 0;
 }
 
@@ -80,8 +82,14 @@ static size_t feed_body(struct bench_reply *reply, const char *bytes, size_t len
 {
     size_t taken = len < reply->left ? len : reply->left;
     const char *end = bytes + taken;
+    const char *id = reply->marks && reply->id_digits < 4 ? bytes : NULL;
     for (const char *at = bytes; (at = memchr(at, '@', (size_t)(end - at))); at++) {
-        reply->marks++;
+        if (!reply->marks++) {
+            id = at + 1;
+        }
+    }
+    for (; id && id < end && reply->id_digits < 4; id++, reply->id_digits++) {
+        reply->id = reply->id * 10 + (unsigned)(*id - '0');
     }
     keep_tail(reply, bytes, taken);
     reply->left -= taken;

@@ -19,9 +19,11 @@ enum bench_reply_state {
 struct bench_reply {
     enum bench_reply_state state;
     int status;
-    bool closes;   ///< The server said that it will close the connection.
-    size_t marks;  ///< `@` in the body: one for each event of text.
-    size_t left;   ///< Of the body, or of the chunk.
+    bool closes;    ///< The server said that it will close the connection.
+    size_t marks;   ///< `@` in the body: one for each event of text.
+    int id_digits;  ///< Of the number after the first mark, so far.
+    unsigned id;    ///< The number, once it has four digits.
+    size_t left;    ///< Of the body, or of the chunk.
     size_t line_len;
     size_t head_len;
     size_t tail_len;

@@ -87,6 +87,20 @@ int bench_listen(int *port)
     return fd;
 }
 
+int bench_datagram(int *port, bool bound)
+{
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in addr = loopback(*port);
+    socklen_t len = sizeof(addr);
+    if (fd < 0 || (bound ? bind(fd, (struct sockaddr *)&addr, len) ||
+                               getsockname(fd, (struct sockaddr *)&addr, &len)
+                         : connect(fd, (struct sockaddr *)&addr, len))) {
+        bench_die("no datagrams on port %d: %s", *port, strerror(errno));
+    }
+    *port = ntohs(addr.sin_port);
+    return fd;
+}
+
 int bench_connect(int port, bool blocking)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -26,5 +26,17 @@ long bench_number(const char *name, const char *text, long min);
 /// Listens on loopback, without blocking; `*port` 0 takes a free one and is set to it.
 int bench_listen(int *port);
 
+/// What the load generator tells the fake upstream, many in one datagram: so many events of this
+/// connection arrived.
+struct bench_ack {
+    uint16_t id, events;
+};
+
+#define BENCH_ACKS 128  ///< At most so many in a datagram.
+
+/// A datagram socket on loopback that does not block: bound to `*port` (set to it) where `bound`,
+/// else connected to it.
+int bench_datagram(int *port, bool bound);
+
 /// Connects to loopback with TCP_NODELAY. The connection itself is made before this returns.
 int bench_connect(int port, bool blocking);

@@ -6,6 +6,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -138,15 +139,23 @@ class Process:
                 self.child.wait()
 
 
+class Spinner(Process):
+    """Keeps a processor from sleeping, and yields it to whoever wants it."""
+
+    def __init__(self, cpu, folder):
+        code = 'import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile 1: pass'
+        super().__init__([sys.executable, '-c', code], cpu, f'{folder}/spinner.log')
+
+
 class Upstream(Process):
     def __init__(self, tool, cpu, folder, gap_us, cert, key):
         argv = [tool, '--gap-us', str(gap_us), '--cert', cert, '--key', key]
         super().__init__(argv, cpu, f'{folder}/upstream.log', stdout=subprocess.PIPE, text=True)
         words = self.child.stdout.readline().split()
-        if len(words) != 4:
+        if len(words) != 6:
             self.child.wait()
             self.check()
-        self.port, self.tls_port = int(words[1]), int(words[3])
+        self.port, self.tls_port, self.ack_port = (int(word) for word in words[1::2])
 
 
 class Nginx(Process):
@@ -237,7 +246,8 @@ def wait_until(process, holds):
 class Load:
     """Runs the load generator."""
 
-    def __init__(self, tool, cpu, folder):
+    def __init__(self, tool, cpu, folder, ack_port):
+        self.ack_port = ack_port
         self.tool, self.cpu, self.folder = tool, cpu, folder
         self.bodies = {}
 
@@ -259,7 +269,8 @@ class Load:
         for header in request.get('headers', ()):
             argv += ['--header', header]
         for name, value in {'events': request.get('events'), 'end': request.get('end'),
-                            'cpu': self.cpu, **options}.items():
+                            'cpu': self.cpu, 'ack-port': request.get('acks') and self.ack_port,
+                            **options}.items():
             if value is True:
                 argv.append(f'--{name}')
             elif value is not None:

@@ -1,9 +1,12 @@
 // A fake vendor that costs next to nothing: one thread, one epoll, answers written at start.
 //
-// Streams are paced. Time is cut into `gap` microseconds, and each gap into slots; a stream has its
-// slot, and gets one event, with a write of its own, when the slot comes round. So a relay sees
-// every event alone, instead of many in one read, and streams do not all speak at once. A slot that
-// comes late is not made up for: two events of one stream never follow closely.
+// A stream of the kind `-eN` sends an event when it is told that the one before has arrived: the
+// load generator tells it, by datagram. So a relay has all streams to serve, is never idle, and
+// still sees every event alone, instead of many in one read.
+//
+// A stream of the kind `-tN` goes by the clock. Time is cut into gaps, and each gap into slots; a
+// stream has its slot, and gets one event when the slot comes round. A slot that comes late is not
+// made up for: two events of one stream never follow closely.
 
 #include <errno.h>
 #include <getopt.h>
@@ -24,29 +27,33 @@
 
 #define PREFIX 8192  // As much of a request, head and start of the body, is kept.
 #define MAX_SLOTS 256
+#define MAX_CONNS 10000
 
 struct conn {
     int fd;
-    bool dead, anthropic, polls_out;
+    bool dead, anthropic, polls_out, streams;
     SSL *ssl;
     size_t have, head_len, body_left;  // head_len is 0 until the head is complete.
     const char *out;                   // What could not be written yet.
     size_t out_len;
-    long events_left;          // Of a paced stream; its end comes after the last one.
+    unsigned id;               // Its place in the table.
+    long events_left;          // Of a stream; its end comes after the last one.
     struct conn *prev, *next;  // In its slot.
-    struct conn **slot;        // NULL: not a paced stream, or a silent one.
+    struct conn **slot;        // NULL: not a stream by the clock.
     struct conn *next_dead;
     char prefix[PREFIX];
 };
 
 struct upstream {
-    int epoll, timer;
+    int epoll, timer, datagrams;
     int plain, tls;  // Listening sockets.
     SSL_CTX *ctx;
     struct bench_answers chat, messages;
     long gap_us, slot_count, at_slot, next_slot, streams;
     struct conn *slots[MAX_SLOTS];
     struct conn *dead;
+    struct conn *conns[MAX_CONNS];
+    unsigned next_id;
 };
 
 static struct upstream up = { .plain = -1, .tls = -1, .gap_us = 2000, .slot_count = 32 };
@@ -98,6 +105,7 @@ static void drop(struct conn *c)
         return;
     }
     c->dead = true;
+    up.conns[c->id] = NULL;
     leave_slot(c);
     c->next_dead = up.dead;
     up.dead = c;
@@ -158,6 +166,7 @@ static void flush(struct conn *c)
 
 static void put(struct conn *c, struct bench_text text)
 {
+    bench_text_number(text, c->id);
     c->out = text.ptr;
     c->out_len = text.len;
     flush(c);
@@ -170,7 +179,10 @@ static void answer(struct conn *c)
     c->have = c->head_len = 0;
     if (wish.events > 0) {
         c->events_left = wish.events - 1;
-        enter_slot(c);
+        c->streams = true;
+        if (wish.timed) {
+            enter_slot(c);
+        }
         put(c, answers->first);
     } else {
         put(c, wish.slow ? answers->first : answers->unary);
@@ -187,6 +199,7 @@ static void step(struct conn *c)
         put(c, answers->next);
         return;
     }
+    c->streams = false;
     leave_slot(c);
     put(c, answers->last);
 }
@@ -201,6 +214,18 @@ static void on_timer(void)
         up.at_slot = (up.at_slot + 1) % up.slot_count;
         for (struct conn *c = up.slots[up.at_slot], *next; c; c = next) {
             next = c->next;
+            step(c);
+        }
+    }
+}
+
+static void on_datagram(void)
+{
+    struct bench_ack acks[BENCH_ACKS];
+    ssize_t len = recv(up.datagrams, acks, sizeof(acks), 0);
+    for (size_t i = 0; len > 0 && i < (size_t)len / sizeof(*acks); i++) {
+        struct conn *c = acks[i].id < MAX_CONNS ? up.conns[acks[i].id] : NULL;
+        for (unsigned n = 0; c && n < acks[i].events && c->streams && !c->slot; n++) {
             step(c);
         }
     }
@@ -270,6 +295,18 @@ static void on_readable(struct conn *c)
     } while (c->ssl && !c->dead);
 }
 
+static void give_id(struct conn *c)
+{
+    for (unsigned i = 0; i < MAX_CONNS; i++) {
+        c->id = up.next_id++ % MAX_CONNS;
+        if (!up.conns[c->id]) {
+            up.conns[c->id] = c;
+            return;
+        }
+    }
+    bench_die("more than %d connections", MAX_CONNS);
+}
+
 static void on_accept(int listener)
 {
     int fd;
@@ -281,6 +318,7 @@ static void on_accept(int listener)
             bench_die("no memory");
         }
         c->fd = fd;
+        give_id(c);
         if (listener == up.tls) {
             c->ssl = SSL_new(up.ctx);
             if (!c->ssl || !SSL_set_fd(c->ssl, fd)) {
@@ -313,6 +351,8 @@ static void serve(void)
             struct conn *c = mark;
             if (mark == &up.timer) {
                 on_timer();
+            } else if (mark == &up.datagrams) {
+                on_datagram();
             } else if (mark == &up.plain || mark == &up.tls) {
                 on_accept(*(int *)mark);
             } else if (!c->dead) {
@@ -342,10 +382,11 @@ static void use_tls(const char *cert, const char *key)
 static const char HELP[] =
     "usage: bench_upstream [options]\n"
     "Answers POST .../chat/completions and .../messages as the model's name asks (NAME-eN: N\n"
-    "events, NAME-slow: one event and silence, else a small answer). Prints its ports.\n"
+    "events, each when the one before has arrived, NAME-tN: N events by the clock, NAME-slow: one\n"
+    "event and silence, else a small answer). Prints its ports.\n"
     "  --port N            plain HTTP/1.1; 0 (default) takes a free one\n"
     "  --cert F --key F    also TLS, on a free port\n"
-    "  --gap-us N          time between two events of a stream (2000)\n"
+    "  --gap-us N          between two events of a stream by the clock (2000)\n"
     "  --slots N           streams that speak at different times within a gap, 1 to 256 (32)\n"
     "  --content N         bytes of text in an event (100)\n"
     "  --cpu N             stay on this processor\n";
@@ -357,7 +398,7 @@ int main(int argc, char **argv)
         { "gap-us", 1, NULL, 'g' }, { "slots", 1, NULL, 's' }, { "content", 1, NULL, 't' },
         { "cpu", 1, NULL, 'u' },    { "help", 0, NULL, 'h' },  { NULL, 0, NULL, 0 },
     };
-    int port = 0, tls_port = 0;
+    int port = 0, tls_port = 0, ack_port = 0;
     long content = 100;
     const char *cert = NULL, *key = NULL;
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -367,7 +408,7 @@ int main(int argc, char **argv)
         case 'k': key = optarg; break;
         case 'g': up.gap_us = bench_number("--gap-us", optarg, 1); break;
         case 's': up.slot_count = bench_number("--slots", optarg, 1); break;
-        case 't': content = bench_number("--content", optarg, 1); break;
+        case 't': content = bench_number("--content", optarg, 6); break;
         case 'u': bench_pin((int)bench_number("--cpu", optarg, 0)); break;
         case 'h': fputs(HELP, stdout); return 0;
         default: fputs(HELP, stderr); return 2;
@@ -388,10 +429,12 @@ int main(int argc, char **argv)
         use_tls(cert, key);
         up.tls = bench_listen(&tls_port);
     }
+    up.datagrams = bench_datagram(&ack_port, true);
     watch(up.timer, &up.timer);
+    watch(up.datagrams, &up.datagrams);
     watch(up.plain, &up.plain);
     watch(up.tls, &up.tls);
-    printf("port %d tls %d\n", port, tls_port);
+    printf("port %d tls %d ack %d\n", port, tls_port, ack_port);
     fflush(stdout);
     serve();
 }
