@@ -1,0 +1,17 @@
+# fuzz_head compares with llhttp (sources of Debian's node-llhttp) and http-parser.
+find_path(LLHTTP_SOURCE llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
+find_path(LLHTTP_INCLUDE llhttp.h PATHS /usr/share/include/llhttp NO_DEFAULT_PATH)
+find_library(HTTP_PARSER http_parser)
+if(LLHTTP_SOURCE AND LLHTTP_INCLUDE AND HTTP_PARSER)
+    file(GLOB llhttp ${LLHTTP_SOURCE}/*.c)
+    add_library(fuzz_llhttp STATIC ${llhttp})
+    target_include_directories(fuzz_llhttp PUBLIC ${LLHTTP_INCLUDE})
+    target_compile_options(fuzz_llhttp PRIVATE -w -O1)
+    target_sources(fuzz_head PRIVATE
+        ${CMAKE_CURRENT_LIST_DIR}/other_llhttp.c ${CMAKE_CURRENT_LIST_DIR}/other_http_parser.c)
+    target_include_directories(fuzz_head PRIVATE ${CMAKE_CURRENT_LIST_DIR})
+    target_compile_definitions(fuzz_head PRIVATE PX_FUZZ_OTHERS)
+    target_link_libraries(fuzz_head PRIVATE fuzz_llhttp ${HTTP_PARSER})
+else()
+    message(STATUS "fuzz_head compares with nothing: it wants node-llhttp and libhttp-parser-dev")
+endif()
