@@ -32,7 +32,9 @@ static void on_idle(uv_idle_t *idle)
 
 void px_loop_again(struct px_loop *loop)
 {
-    uv_idle_start(&loop->idle, on_idle);
+    if (!uv_is_closing((uv_handle_t *)&loop->idle)) {
+        uv_idle_start(&loop->idle, on_idle);
+    }
 }
 
 void px_loop_defer(struct px_loop *loop, struct px_defer *work)
