@@ -1,0 +1,167 @@
+#pragma once
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gate.h"
+#include "head.h"
+#include "px/fetch.h"
+#include "px/poll.h"
+#include "target.h"
+
+/// How far a transfer has come.
+enum fetch_phase {
+    FETCH_CONNECTING,  ///< Until the connection stands, waiting for a look-up included.
+    FETCH_SENDING,     ///< The request is under way or sent, no answer yet.
+    FETCH_ANSWERING,
+};
+
+enum fetch_limit { LIMIT_NONE, LIMIT_CONNECT, LIMIT_FIRST_BYTE, LIMIT_IDLE, LIMIT_TOTAL };
+
+/// A transfer is in the fetcher's queue (`queued`) whenever there is something to do with it at the
+/// top of the loop; px_fetch_settle() looks at the flags and does it.
+struct px_fetch {
+    struct px_fetcher *fetcher;
+    struct px_fetch_fns fns;
+    void *user;
+    CURL *easy;
+    struct px_fetch *queue_next;
+
+    bool queued;
+    bool opened;     ///< The easy handle is in the multi handle.
+    bool over;       ///< Ended, failed or cancelled: the library's callbacks must refuse.
+    bool cancelled;  ///< The owner does not want to hear of it again.
+    bool paused;     ///< The owner does not want data.
+    bool admitted;   ///< It need not ask at the gate any more.
+    bool dialled;    ///< It has opened a socket: the look-up gave an address.
+    bool held;       ///< The library keeps data back because of that.
+    bool unwanted;   ///< The body may be freed once it is sent.
+    bool posted;     ///< The library reads the body itself (POSTFIELDS) instead of on_read().
+    bool streamed;
+
+    enum fetch_phase phase;
+    enum px_fetch_failure failure;
+    CURLcode code;           ///< What the library said, if the failure is its.
+    enum fetch_limit limit;  ///< Which limit was passed, if that is the failure.
+    const char *fault;       ///< Words for a failure of neither kind.
+
+    struct px_block *body;
+    size_t body_len, body_at;
+
+    struct px_timer timer;  ///< For the earliest limit; late is checked, early is re-armed.
+    struct px_fetch_times times;
+    uint64_t started, active;  ///< px_loop_now()'s time.
+
+    struct px_answer answer;
+    struct px_gate_pass pass;
+    struct px_target target, proxy;                  ///< No proxy: `proxy.host` is empty.
+    struct curl_slist *headers;                      ///< The first of `nodes`.
+    const char *method, *url, *proxy_url, *ca_file;  ///< Behind `nodes`. NULL: not given.
+    char error[CURL_ERROR_SIZE];
+    struct curl_slist nodes[];
+};
+
+/// Easy handles that wait for their next transfer.
+struct easy_pool {
+    CURL *handles[64];
+    size_t count;
+};
+
+/// A socket of the library. `ours` was made by on_open_socket() and lives until
+/// on_close_socket(); others (its resolver's) may be closed as soon as nothing is wanted.
+struct px_sock {
+    struct px_fetcher *fetcher;
+    curl_socket_t fd;
+    struct px_poll *poll;
+    bool ours;
+};
+
+struct px_fetcher {
+    struct px_loop *loop;
+    CURLM *multi;
+    size_t max_idle;
+    size_t live;    ///< Transfers that have not ended for their owners.
+    size_t opened;  ///< Easy handles in the multi handle.
+
+    struct px_timer timer;  ///< The library's.
+    bool kick;              ///< The library's timer is due now.
+    struct px_defer work;
+    struct px_fetch *queue_first, **queue_last;
+
+    struct easy_pool pools[2];  ///< For transfers that are not `streamed`, and for those that are.
+    struct px_sock **socks;     ///< By descriptor.
+    size_t sock_cap;
+    struct px_gate gate;
+};
+
+// fetcher.c
+
+/// Queues the transfer for px_fetch_settle() at the top of the loop.
+void px_fetcher_queue(struct px_fetch *fetch);
+
+/// Takes an easy handle from the pool, or makes one. NULL if out of memory.
+CURL *px_fetcher_take_easy(struct px_fetcher *fetcher, bool streamed);
+
+/// Resets an easy handle and gives it back.
+void px_fetcher_give_easy(struct px_fetcher *fetcher, CURL *easy, bool streamed);
+
+// socket.c: the library's sockets on the loop
+
+int px_on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock_user);
+curl_socket_t px_on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address);
+int px_on_close_socket(void *user, curl_socket_t fd);
+void px_socks_free(struct px_fetcher *fetcher);
+
+// fetcher.c: a socket is ready
+
+void px_fetcher_ready(struct px_fetcher *fetcher, curl_socket_t fd, int events);
+
+// request.c: the caller's request, checked and copied
+
+/// Makes a transfer of the request; nothing has started yet.
+PX_CHECK enum px_status px_request_copy(const struct px_fetch_request *request,
+                                        struct px_fetch **out, struct px_error *err);
+
+// easy.c: an easy handle set up for a transfer
+
+PX_CHECK enum px_status px_easy_setup(struct px_fetch *fetch, bool http2, bool keep);
+
+// transfer.c
+
+/// Does what waits to be done with the transfer; it may be gone afterwards.
+void px_fetch_settle(struct px_fetch *fetch);
+
+/// Marks the transfer as failed for a reason of ours and queues it.
+void px_fetch_fail(struct px_fetch *fetch, enum px_fetch_failure failure, const char *fault);
+
+/// Marks the transfer as ended by the library and queues it.
+void px_fetch_end(struct px_fetch *fetch, CURLcode code);
+
+// answer.c: the library's callbacks of one transfer
+
+size_t px_on_read(char *to, size_t size, size_t count, void *user);
+int px_on_seek(void *user, curl_off_t offset, int origin);
+size_t px_on_header(char *bytes, size_t size, size_t count, void *user);
+size_t px_on_write(char *bytes, size_t size, size_t count, void *user);
+int px_on_request(void *user, char *ip, char *local_ip, int port, int local_port);
+
+/// Frees the body if nothing will read it again and its owner does not want it.
+void px_fetch_shed_body(struct px_fetch *fetch);
+
+// limit.c
+
+/// Arms the timer for the earliest limit that runs now. A limit that got later is left to the
+/// timer.
+void px_limit_arm(struct px_fetch *fetch);
+void px_limit_stop(struct px_fetch *fetch);
+void px_limit_on_timer(void *user);
+
+// error.c
+
+/// What the library's result means for the caller.
+enum px_fetch_failure px_failure_of(const struct px_fetch *fetch, CURLcode code);
+
+/// Writes the reason of the transfer's failure for an operator, without secrets.
+void px_failure_text(const struct px_fetch *fetch, char *text, size_t size);

@@ -1,0 +1,200 @@
+// The life of one transfer: queued, perhaps held at the gate, open, ended.
+
+#include <stdlib.h>
+
+#include "inner.h"
+
+/// The name that the library will look up, for the gate. Empty if it is none.
+static struct px_str looked_up(const struct px_fetch *fetch, char *text, size_t size)
+{
+    const struct px_target *via = fetch->proxy.host.len ? &fetch->proxy : &fetch->target;
+    bool both = fetch->proxy.local;
+    if (via->numeric && !(both && !fetch->target.numeric)) {
+        return PX_STR("");
+    }
+    int len = snprintf(text, size, "%.*s:%u", (int)via->host.len, via->host.ptr, via->port);
+    if (both) {
+        len += snprintf(text + len, size - (size_t)len, ">%.*s:%u", (int)fetch->target.host.len,
+                        fetch->target.host.ptr, fetch->target.port);
+    }
+    return (struct px_str){ text, (size_t)len };
+}
+
+static void limit_connections(struct px_fetcher *fetcher)
+{
+    // The library counts connections in use, too.
+    curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS,
+                      (long)(fetcher->opened + (fetcher->max_idle ? fetcher->max_idle : 1)));
+}
+
+static void open_transfer(struct px_fetch *fetch)
+{
+    struct px_fetcher *fetcher = fetch->fetcher;
+    char text[600];
+    if (!fetch->admitted) {
+        struct px_str name = looked_up(fetch, text, sizeof(text));
+        fetch->admitted = !name.len || px_gate_enter(&fetcher->gate, &fetch->pass, name,
+                                                     px_loop_now(fetcher->loop)) == PX_GATE_GO;
+        if (!fetch->admitted) {
+            return;
+        }
+    }
+    fetcher->opened++;
+    fetch->opened = true;
+    limit_connections(fetcher);
+    if (curl_multi_add_handle(fetcher->multi, fetch->easy)) {
+        fetcher->opened--;
+        fetch->opened = false;
+        px_fetch_fail(fetch, PX_FETCH_INTERNAL, "the transfer cannot be started");
+    }
+}
+
+static void leave_gate(struct px_fetch *fetch)
+{
+    struct px_gate *gate = &fetch->fetcher->gate;
+    bool unknown =
+        fetch->code == CURLE_COULDNT_RESOLVE_HOST || fetch->code == CURLE_COULDNT_RESOLVE_PROXY;
+    if (unknown && !fetch->pass.waiting) {
+        px_gate_refused(gate, &fetch->pass);
+    } else {
+        px_gate_leave(gate, &fetch->pass);
+    }
+}
+
+static void free_fetch(struct px_fetch *fetch)
+{
+    px_answer_deinit(&fetch->answer);
+    px_block_drop(fetch->body);
+    free(fetch);
+}
+
+/// Takes the transfer from the library and tells its owner, unless the owner has cancelled it.
+static void finish(struct px_fetch *fetch)
+{
+    struct px_fetcher *fetcher = fetch->fetcher;
+    char text[320] = "";
+    px_limit_stop(fetch);
+    leave_gate(fetch);
+    if (!fetch->cancelled && fetch->failure) {
+        px_failure_text(fetch, text, sizeof(text));
+    }
+    if (fetch->opened) {
+        curl_multi_remove_handle(fetcher->multi, fetch->easy);
+        fetcher->opened--;
+        limit_connections(fetcher);
+    }
+    px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
+    fetch->easy = NULL;
+    if (!fetch->cancelled) {
+        fetcher->live--;
+        fetch->cancelled = true;  // A cancel from inside on_end has nothing left to do.
+        fetch->fns.on_end(fetch->user, fetch->failure, text);
+    }
+    free_fetch(fetch);
+}
+
+static void resume(struct px_fetch *fetch)
+{
+    fetch->held = false;
+    CURLcode rc = curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+    if (rc) {
+        px_fetch_end(fetch, rc);
+    }
+}
+
+void px_fetch_settle(struct px_fetch *fetch)
+{
+    if (fetch->over) {
+        finish(fetch);
+    } else if (!fetch->opened && !fetch->pass.waiting) {
+        open_transfer(fetch);
+    } else if (fetch->held && !fetch->paused) {
+        resume(fetch);
+    }
+}
+
+void px_fetch_fail(struct px_fetch *fetch, enum px_fetch_failure failure, const char *fault)
+{
+    if (!fetch->over) {
+        fetch->over = true;
+        fetch->failure = failure;
+        fetch->fault = fault;
+        px_fetcher_queue(fetch);
+    }
+}
+
+void px_fetch_end(struct px_fetch *fetch, CURLcode code)
+{
+    if (!fetch->over) {
+        fetch->over = true;
+        fetch->code = code;
+        fetch->failure = px_failure_of(fetch, code);
+        px_fetcher_queue(fetch);
+    }
+}
+
+enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_request *request,
+                              const struct px_fetch_fns *fns, void *user, struct px_fetch **out,
+                              struct px_error *err)
+{
+    struct px_fetch *fetch = NULL;
+    enum px_status st = px_request_copy(request, &fetch, err);
+    if (st) {
+        return st;
+    }
+    fetch->fetcher = fetcher;
+    fetch->fns = *fns;
+    fetch->user = user;
+    fetch->started = fetch->active = px_loop_now(fetcher->loop);
+    fetch->timer = (struct px_timer){ .fn = px_limit_on_timer, .user = fetch };
+    fetch->easy = px_fetcher_take_easy(fetcher, fetch->streamed);
+    if (!fetch->easy || px_easy_setup(fetch, request->http2, fetcher->max_idle > 0)) {
+        if (fetch->easy) {
+            px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
+        }
+        free_fetch(fetch);
+        return px_fail(err, PX_ENOMEM, "no memory for a transfer");
+    }
+    fetcher->live++;
+    px_fetcher_queue(fetch);
+    px_limit_arm(fetch);
+    *out = fetch;
+    return PX_OK;
+}
+
+void px_fetch_pause(struct px_fetch *fetch)
+{
+    fetch->paused = true;
+}
+
+void px_fetch_resume(struct px_fetch *fetch)
+{
+    if (!fetch->paused || fetch->over) {
+        return;
+    }
+    fetch->paused = false;
+    fetch->active = px_loop_now(fetch->fetcher->loop);
+    px_limit_arm(fetch);
+    if (fetch->held) {
+        px_fetcher_queue(fetch);
+    }
+}
+
+void px_fetch_drop_body(struct px_fetch *fetch)
+{
+    fetch->unwanted = true;
+    if (!fetch->over) {
+        px_fetch_shed_body(fetch);
+    }
+}
+
+void px_fetch_cancel(struct px_fetch *fetch)
+{
+    if (!fetch->cancelled) {
+        fetch->cancelled = true;
+        fetch->over = true;
+        fetch->fetcher->live--;
+        px_limit_stop(fetch);
+        px_fetcher_queue(fetch);
+    }
+}
