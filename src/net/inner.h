@@ -21,6 +21,7 @@ struct timers {
     uint64_t seq;
     uint64_t armed;  ///< When `uv` fires; UINT64_MAX while it is stopped.
     uv_timer_t uv;
+    struct px_defer overdue;
 };
 
 struct message {

@@ -78,12 +78,15 @@ static void arm(struct px_loop *loop)
     }
 }
 
-static void on_fire(uv_timer_t *uv)
+/// Runs what is due. What is armed meanwhile waits for the next round, even if it is due at once:
+/// libuv would fire a timer of zero that its own callback armed again and again without a pause.
+static void run_due(void *user)
 {
-    struct px_loop *loop = uv->data;
+    struct px_loop *loop = user;
     struct timers *timers = &loop->timers;
     uint64_t now = uv_now(&loop->uv);
-    uint64_t seq = timers->seq;  // What is armed from here on waits for the next round.
+    uint64_t seq = timers->seq;
+    timers->armed = 0;  // Arms nothing before this is over.
 
     while (timers->len && timers->heap[0].at <= now && timers->heap[0].seq < seq) {
         struct px_timer *timer = timers->heap[0].timer;
@@ -91,7 +94,16 @@ static void on_fire(uv_timer_t *uv)
         timer->fn(timer->user);
     }
     timers->armed = UINT64_MAX;
-    arm(loop);
+    if (timers->len && timers->heap[0].at <= now) {
+        px_loop_defer(loop, &timers->overdue);
+    } else {
+        arm(loop);
+    }
+}
+
+static void on_fire(uv_timer_t *uv)
+{
+    run_due(uv->data);
 }
 
 static bool grow(struct timers *timers)
@@ -146,6 +158,7 @@ int px_timers_init(struct px_loop *loop)
 {
     loop->timers.uv.data = loop;
     loop->timers.armed = UINT64_MAX;
+    loop->timers.overdue = (struct px_defer){ .fn = run_due, .user = loop };
     return uv_timer_init(&loop->uv, &loop->timers.uv);
 }
 
