@@ -1,0 +1,134 @@
+// Reads recorded streams from the folder that PX_CORPUS names, and says what is in them.
+
+import fs from 'node:fs';
+import path from 'node:path';
+
+const ROOT = process.env.PX_CORPUS;
+
+/** Why the recordings cannot be used, or false: what `skip` of a test takes. */
+export const corpusMissing = ROOT && fs.existsSync(ROOT) ? false
+  : 'PX_CORPUS names no folder of recordings';
+
+function walk(folder) {
+  return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (
+    entry.isDirectory() ? walk(path.join(folder, entry.name)) : [path.join(folder, entry.name)]));
+}
+
+// Two files hold several streams each, one after the other: no one stream to replay.
+const SEVERAL = /tool-search-deferred-regex|reasoning-encrypted-content/;
+
+function fromChunks(text, protocol) {
+  const lines = text.split('\n').filter(Boolean);
+  const event = (line) => (protocol === 'anthropic' ? `event: ${JSON.parse(line).type}\n` : '');
+  const end = protocol === 'openai-chat' ? 'data: [DONE]\n\n' : '';
+  return lines.map((line) => `${event(line)}data: ${line}\n\n`).join('') + end;
+}
+
+function fromExchanges(name, text) {
+  return JSON.parse(text).exchanges.flatMap(({ request, response }, at) => (
+    response.status === 200 && typeof response.body === 'string' && /^data:/m.test(response.body)
+      ? [{ name: `${name}#${at}`, text: response.body, request: request.body }] : []));
+}
+
+/**
+ * The recorded streams of `protocol` ('openai-chat', 'anthropic'): `{ name, text, request? }`,
+ * the text being what the vendor sent.
+ */
+export function streams(protocol) {
+  if (corpusMissing) {
+    return [];
+  }
+  const root = path.join(ROOT, protocol);
+  return walk(root).sort().flatMap((file) => {
+    const name = path.relative(ROOT, file);
+    if (SEVERAL.test(name)) {
+      return [];
+    }
+    if (name.endsWith('.chunks.txt')) {
+      return [{ name, text: fromChunks(fs.readFileSync(file, 'utf8'), protocol) }];
+    }
+    if (name.endsWith('.sse')) {
+      return [{ name, text: fs.readFileSync(file, 'utf8') }];
+    }
+    if (name.endsWith('.json') && !name.includes('vercel-ai/')) {
+      return fromExchanges(name, fs.readFileSync(file, 'utf8'));
+    }
+    return [];
+  });
+}
+
+/** The data of each event of a stream, parsed; `[DONE]` and what is no JSON are left out. */
+export function events(text) {
+  return text.split(/\r?\n\r?\n/).flatMap((frame) => {
+    const data = frame.split(/\r?\n/).filter((line) => line.startsWith('data:'))
+      .map((line) => line.slice(5).replace(/^ /, '')).join('\n');
+    return /^[[{]/.test(data) && data !== '[DONE]' ? [JSON.parse(data)] : [];
+  });
+}
+
+/** Text, thinking, calls, finish and usage of a Chat Completions stream. */
+export function readOpenai(text) {
+  const out = { text: '', thinking: '', calls: [], finish: null, usage: null, error: null };
+  const byIndex = new Map();
+  for (const chunk of events(text)) {
+    out.error = chunk.error ?? out.error;
+    out.usage = chunk.usage ?? out.usage;
+    const choice = chunk.choices?.[0];
+    const delta = choice?.delta ?? {};
+    out.text += typeof delta.content === 'string' ? delta.content : '';
+    out.thinking += delta.reasoning_content ?? delta.reasoning ?? '';
+    out.finish = choice?.finish_reason || out.finish;
+    for (const piece of delta.tool_calls ?? []) {
+      const key = piece.index ?? 0;
+      if (!byIndex.has(key)) {
+        byIndex.set(key, { id: '', name: '', args: '' });
+        out.calls.push(byIndex.get(key));
+      }
+      const call = byIndex.get(key);
+      call.id ||= piece.id ?? '';
+      call.name ||= piece.function?.name ?? '';
+      const args = piece.function?.arguments ?? '';
+      call.args += typeof args === 'string' ? args : JSON.stringify(args);
+    }
+  }
+  return out;
+}
+
+/** The same of a Messages stream. */
+export function readAnthropic(text) {
+  const out = { text: '', thinking: '', calls: [], finish: null, usage: {}, error: null, odd: [] };
+  const open = new Map();
+  for (const event of events(text)) {
+    const { type, index, delta } = event;
+    if (type === 'message_start') {
+      Object.assign(out.usage, event.message.usage);
+    } else if (type === 'content_block_start') {
+      const block = event.content_block;
+      if (block.type === 'tool_use') {
+        out.calls.push({ id: block.id, name: block.name, args: '', start: block.input });
+        open.set(index, out.calls[out.calls.length - 1]);
+      } else {
+        open.delete(index);
+        if (!['text', 'thinking', 'redacted_thinking'].includes(block.type)) {
+          out.odd.push(block.type);
+        }
+        out.text += block.type === 'text' ? block.text : '';
+      }
+    } else if (type === 'content_block_delta') {
+      out.text += delta.text ?? '';
+      out.thinking += delta.thinking ?? '';
+      if (delta.partial_json && open.has(index)) {
+        open.get(index).args += delta.partial_json;
+      }
+    } else if (type === 'message_delta') {
+      out.finish = delta.stop_reason ?? out.finish;
+      Object.assign(out.usage, event.usage);
+    } else if (type === 'error') {
+      out.error = event.error;
+    }
+  }
+  for (const call of out.calls) {
+    call.args ||= JSON.stringify(call.start ?? {});
+  }
+  return out;
+}
