@@ -60,8 +60,9 @@ size_t px_http_head_find(struct px_str bytes, size_t *scanned);
 /// Refused are, beside what the grammar forbids: bare CR or LF, control bytes, folded lines, white
 /// space before the colon, any number of Hosts but one (in HTTP/1.0 too), Content-Length beside
 /// Transfer-Encoding, a second Content-Length or a list, a transfer coding other than exactly
-/// `chunked`, Transfer-Encoding in HTTP/1.0, other methods (CONNECT too) and versions, bytes
-/// outside ASCII and fragments in the target, a second Content-Encoding.
+/// `chunked`, white space behind either of them, Transfer-Encoding in HTTP/1.0, other methods
+/// (CONNECT too) and versions, bytes outside ASCII and fragments in the target, a second
+/// Content-Encoding.
 ///
 /// @param slots Holds the headers; borrowed as long as `out` is used.
 /// @param out On failure only its `status` is set.

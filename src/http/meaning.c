@@ -21,6 +21,13 @@ static enum px_status note_host(struct px_http_head *head, struct px_str value,
     return PX_OK;
 }
 
+/// Parsers disagree on white space behind the headers that say where a body ends: none may be
+/// there.
+static bool has_space_behind(struct px_str value)
+{
+    return value.ptr[value.len] != '\r';
+}
+
 static enum px_status note_length(struct px_http_head *head, struct px_str value,
                                   struct px_error *err)
 {
@@ -32,8 +39,8 @@ static enum px_status note_length(struct px_http_head *head, struct px_str value
         }
         length = length * 10 + digit;
     }
-    if (value.len == 0) {
-        return px_http_refuse(head, err, 400, "Content-Length is empty");
+    if (value.len == 0 || has_space_behind(value)) {
+        return px_http_refuse(head, err, 400, "Content-Length is empty or has white space behind");
     }
     head->content_length = length;
     return PX_OK;
@@ -97,7 +104,7 @@ enum px_status px_http_note(struct px_http_head *head, struct px_http_meaning *m
     case 17:
         if (px_http_same(name, PX_STR("transfer-encoding"))) {
             meaning->codings++;
-            head->chunked = px_http_same(value, PX_STR("chunked"));
+            head->chunked = px_http_same(value, PX_STR("chunked")) && !has_space_behind(value);
         }
         break;
     default: break;
