@@ -82,21 +82,19 @@ def median(values):
 
 
 def linear_case(bench, make):
-    """Cost of an event in the longer half of the streams against the shorter half."""
+    """Cost of an event in long streams against that in short ones."""
     sizes = (200, 400, 800, 1600)
     target = bench.gateway('plain') if bench.proxima else bench.nginx
     ratios, cost = [], {size: [] for size in sizes}
     for _ in range(bench.rounds):
-        whole = {}
         for size in sizes:
-            requests = max(32, 32 * bench.scaled(1600) // size)
-            whole[size], _ = bench.cpu_of(target, make(size), requests)
-            cost[size].append(whole[size] / size)
-        upper = (whole[1600] - whole[800]) / 800
-        lower = (whole[400] - whole[200]) / 200
-        ratios.append(upper / lower)
+            requests = max(32, 64 * 1600 // size // (2 if bench.quick else 1))
+            whole, _ = bench.cpu_of(target, make(size), requests)
+            cost[size].append(whole / size)
+        ratios.append((cost[1600][-1] + cost[800][-1]) / (cost[400][-1] + cost[200][-1]))
     note = ', '.join(f'{size}: {median(cost[size]):.2f}' for size in sizes)
     return {'ratio': median(ratios), 'spread': (min(ratios), max(ratios)),
+            'cost': {size: median(cost[size]) for size in sizes},
             'note': f'µs an event of {target.name}, by events in a stream: {note}'}
 
 
@@ -203,9 +201,9 @@ def cases():
              lambda b: cpu_case(b, stream, stream, 96, per=400)),
         Case('event-convert', 'converted stream event', 'µs/event', ('ratio', 2.0),
              lambda b: cpu_case(b, messages_stream(400), stream, 96, per=400)),
-        Case('linear', 'relayed events: long streams against short', 'slope', ('ratio', 1.2),
+        Case('linear', 'relayed events: long streams against short', 'long/short', ('ratio', 1.2),
              lambda b: linear_case(b, chat_stream)),
-        Case('linear-convert', 'converted events: long streams against short', 'slope',
+        Case('linear-convert', 'converted events: long streams against short', 'long/short',
              ('ratio', 1.2), lambda b: linear_case(b, messages_stream)),
         Case('first', 'added time to first event, 100 requests/s', 'µs', ('ratio', 1.5),
              first_case),

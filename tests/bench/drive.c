@@ -19,7 +19,7 @@ struct client {
     bool busy, polls_out;
     size_t sent;
     uint64_t start, first;
-    struct client *next_idle;
+    struct client *next, *next_idle;
     struct bench_reply reply;
 };
 
@@ -29,7 +29,7 @@ struct drive {
     int epoll, timer, datagrams;
     long issued[BENCH_TARGETS], finished, clients;
     size_t turn;
-    struct client *idle[BENCH_TARGETS];
+    struct client *all, *idle[BENCH_TARGETS];
     struct bench_ack acks[BENCH_ACKS];
     size_t ack_count;
 };
@@ -53,6 +53,8 @@ static struct client *new_client(struct drive *d, size_t target)
         bench_die("no memory");
     }
     c->target = target;
+    c->next = d->all;
+    d->all = c;
     connect_client(d, c);
     d->clients++;
     return c;
@@ -209,6 +211,16 @@ static void closed_loop(struct drive *d)
     }
 }
 
+static void finish_clients(struct drive *d)
+{
+    for (struct client *c = d->all, *next; c; c = next) {
+        next = c->next;
+        close(c->fd);
+        free(c);
+    }
+    close(d->epoll);
+}
+
 void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
 {
     struct drive d = { .load = load, .tallies = tallies, .epoll = epoll_create1(EPOLL_CLOEXEC) };
@@ -240,4 +252,5 @@ void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
         }
         send_acks(&d);
     }
+    finish_clients(&d);
 }

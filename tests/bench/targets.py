@@ -188,7 +188,7 @@ class Proxima(Process):
         if secure:
             cert, key, bundle = secure
             scheme, port = 'https', upstream.tls_port
-            listen['tls'] = {'cert': cert, 'key': key}
+            listen['tls'] = {'cert_file': cert, 'key_file': key}
             openai['ca_file'] = anthropic['ca_file'] = bundle
         base = f'{scheme}://127.0.0.1:{port}'
         account = [{'name': 'bench', 'api_key': 'bench-upstream-key'}]
