@@ -17,6 +17,16 @@ if(PX_TESTS)
             set_tests_properties(${target} PROPERTIES TIMEOUT 120)
         endforeach()
     endforeach()
+
+    # Lua specs that need no more of the engine than px.json.
+    file(GLOB json_sources CONFIGURE_DEPENDS src/script/json_*.c)
+    add_executable(lua_spec tests/lua/runner.c ${json_sources})
+    target_include_directories(lua_spec PRIVATE src/script)
+    target_link_libraries(lua_spec PRIVATE px_json PkgConfig::luajit)
+    file(GLOB specs CONFIGURE_DEPENDS tests/lua/*_spec.lua)
+    if(specs)
+        add_test(NAME lua_specs COMMAND lua_spec ${specs} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    endif()
 endif()
 
 if(PX_FUZZ)

@@ -165,25 +165,30 @@ enum px_status px_json_quote(struct px_buf *out, struct px_str text)
 {
     size_t before = out->len;
     const char *at = text.ptr, *end = text.len ? text.ptr + text.len : text.ptr;
+    // Room is only ever made for what will surely come, so a tight limit admits all that fits it.
     enum px_status st = px_buf_reserve(out, text.len + 2);
-    if (!st) {
-        st = px_buf_add(out, PX_STR("\""));
-    }
-    while (!st && at < end) {
-        const char *stop = text_end(at, end);
-        st = px_buf_add(out, (struct px_str){ at, (size_t)(stop - at) });
-        at = stop;
-        if (!st && at < end) {
-            char special[8];
-            size_t len = encode_special(&at, end, special);
-            st = px_buf_add(out, (struct px_str){ special, len });
-        }
-    }
-    if (!st) {
-        st = px_buf_add(out, PX_STR("\""));
-    }
     if (st) {
-        out->len = before;
+        return st;
     }
-    return st;
+    out->ptr[out->len++] = '"';
+    while (at < end) {
+        const char *stop = text_end(at, end);
+        memcpy(out->ptr + out->len, at, (size_t)(stop - at));
+        out->len += (size_t)(stop - at);
+        at = stop;
+        if (at == end) {
+            break;
+        }
+        char special[8];
+        size_t len = encode_special(&at, end, special);
+        st = px_buf_reserve(out, len + (size_t)(end - at) + 1);
+        if (st) {
+            out->len = before;
+            return st;
+        }
+        memcpy(out->ptr + out->len, special, len);
+        out->len += len;
+    }
+    out->ptr[out->len++] = '"';
+    return PX_OK;
 }

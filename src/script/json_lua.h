@@ -27,13 +27,18 @@
 /// The order in which pairs() walks an object is Lua's own and may differ from run to run; where
 /// order matters, walk json.keys(t).
 ///
-/// Fields of the module: `decode(text)` gives a value or nil and a message with the byte offset;
-/// `encode(value)` raises; `null`; `array([t])`, `object([t])` mark and return a table (a new one
-/// when none is given); `is_array(t)`, `is_object(t)` (both false for a table without a mark);
-/// `keys(t)`, the list of member names in the order in which they are written; `number(text)` for a
-/// number of any size (a Lua number where that is exact), `is_number(v)` true for Lua numbers and
-/// `px.json.number`, `tonumber(v)` the nearest Lua number or nil; `raw(text)`, a value that encode
-/// writes as it is (the text is checked; raises), `is_raw(v)`; tostring() of it gives the text.
+/// Fields of the module:
+/// - `decode(text)` gives a value, or nil and a message with the byte offset; `encode(value)`
+/// raises.
+/// - `null`.
+/// - `array([t])` and `object([t])` mark and return a table (a new one when none is given);
+///   `is_array(t)` and `is_object(t)` are both false for a table without a mark.
+/// - `keys(t)`: the list of an object's member names in the order in which they are written.
+/// - `number(text)`: a Lua number if that is written as this very text, else a `px.json.number`.
+///   `is_number(v)` is true for both kinds; `tonumber(v)` gives the nearest Lua number, or nil.
+/// - `raw(text)`: a value that encode writes as it is; raises when the text is not JSON.
+/// `is_raw(v)`;
+///   tostring() gives the text.
 
 /// Makes the module's state in `L`, once for each Lua state, and leaves the module table on the
 /// stack. Call it protected: it may raise.
