@@ -93,7 +93,8 @@ def linear_case(bench, make):
             cost[size].append(whole / size)
         ratios.append((cost[1600][-1] + cost[800][-1]) / (cost[400][-1] + cost[200][-1]))
     note = ', '.join(f'{size}: {median(cost[size]):.2f}' for size in sizes)
-    return {'ratio': median(ratios), 'spread': (min(ratios), max(ratios)),
+    return {'ratio': median(ratios) if bench.proxima else None,
+            'spread': (min(ratios), max(ratios)),
             'cost': {size: median(cost[size]) for size in sizes},
             'note': f'µs an event of {target.name}, by events in a stream: {note}'}
 
