@@ -46,7 +46,7 @@ class Case:
         self.name, self.text, self.unit, self.bar, self.measure = name, text, unit, bar, measure
 
 
-def cpu_case(bench, request, baseline, requests, per=1, target='plain'):
+def cpu_case(bench, name, request, baseline, requests, per=1, target='plain'):
     """Processor time per request (or per event, `per` of them a request), pair by pair."""
     pairs, nginx, proxima, times = [], [], [], {'direct': [], 'nginx': [], 'proxima': []}
     requests = bench.scaled(requests)
@@ -60,6 +60,8 @@ def cpu_case(bench, request, baseline, requests, per=1, target='plain'):
             proxima.append(cost / per)
             times['proxima'].append(took)
             pairs.append(proxima[-1] / nginx[-1])
+    if bench.proxima:
+        bench.profile(name, bench.gateway(target), request, requests)
     return {'nginx': median(nginx), 'proxima': median(proxima), 'ratio': median(pairs),
             'spread': (min(pairs), max(pairs)) if pairs else None,
             'times': summary(times, requests, per)}
@@ -193,15 +195,16 @@ def cases():
     stream = chat_stream(400)
     return [
         Case('unary', 'pass-through', 'µs/request', ('ratio', 2.0),
-             lambda b: cpu_case(b, small, small, 20000)),
+             lambda b: cpu_case(b, 'unary', small, small, 20000)),
         Case('rule', 'with a rule that changes the model', 'µs/request', ('ratio', 2.3),
-             lambda b: cpu_case(b, chat('gpt-other'), small, 20000, target='rule')),
+             lambda b: cpu_case(b, 'rule', chat('gpt-other'), small, 20000, target='rule')),
         Case('convert', 'Anthropic client, OpenAI upstream', 'µs/request', ('ratio', 5.0),
-             lambda b: cpu_case(b, messages('gpt-bench'), small, 10000)),
+             lambda b: cpu_case(b, 'convert', messages('gpt-bench'), small, 10000)),
         Case('event', 'relayed stream event', 'µs/event', ('ratio', 1.5),
-             lambda b: cpu_case(b, stream, stream, 96, per=400)),
+             lambda b: cpu_case(b, 'event', stream, stream, 96, per=400)),
         Case('event-convert', 'converted stream event', 'µs/event', ('ratio', 2.0),
-             lambda b: cpu_case(b, messages_stream(400), stream, 96, per=400)),
+             lambda b: cpu_case(b, 'event-convert', messages_stream(400), stream, 96,
+                                per=400)),
         Case('linear', 'relayed events: long streams against short', 'long/short', ('ratio', 1.2),
              lambda b: linear_case(b, chat_stream)),
         Case('linear-convert', 'converted events: long streams against short', 'long/short',
@@ -210,9 +213,9 @@ def cases():
              first_case),
         Case('first-awake', 'the same while no processor sleeps', 'µs', None, awake_case),
         Case('body-200k', 'request of 200 KB', 'µs/request', ('ratio', 2.0),
-             lambda b: body_case(b, 200 * 1000, 2000)),
+             lambda b: body_case(b, 'body-200k', 200 * 1000, 2000)),
         Case('body-2m', 'request of 2 MB', 'µs/request', ('ratio', 2.0),
-             lambda b: body_case(b, 2000 * 1000, 200)),
+             lambda b: body_case(b, 'body-2m', 2000 * 1000, 200)),
         Case('mem-tls', 'RssAnon after a TLS transfer, one worker', 'MiB', ('proxima', 10),
              tls_case),
         Case('mem-stream-1k', 'each of 1,000 slow streams, requests of 1 KB', 'KiB',
@@ -224,6 +227,6 @@ def cases():
     ]
 
 
-def body_case(bench, size, requests):
+def body_case(bench, name, size, requests):
     request = chat('gpt-bench', size=size)
-    return cpu_case(bench, request, request, requests)
+    return cpu_case(bench, name, request, request, requests)

@@ -391,6 +391,52 @@ static const char HELP[] =
     "  --content N         bytes of text in an event (100)\n"
     "  --cpu N             stay on this processor\n";
 
+/// What the command line says, apart from what goes into `up`.
+struct command {
+    int port;
+    long content;
+    const char *cert, *key;
+};
+
+/// Applies one option; false if there is none like it.
+static bool apply(struct command *cmd, int option, const char *value)
+{
+    switch (option) {
+    case 'p': cmd->port = (int)bench_number("--port", value, 0); break;
+    case 'c': cmd->cert = value; break;
+    case 'k': cmd->key = value; break;
+    case 'g': up.gap_us = bench_number("--gap-us", value, 1); break;
+    case 's': up.slot_count = bench_number("--slots", value, 1); break;
+    case 't': cmd->content = bench_number("--content", value, 6); break;
+    case 'u': bench_pin((int)bench_number("--cpu", value, 0)); break;
+    default: return false;
+    }
+    return up.slot_count <= MAX_SLOTS;
+}
+
+static void start(struct command *cmd)
+{
+    int tls_port = 0, ack_port = 0;
+    signal(SIGPIPE, SIG_IGN);
+    bench_raise_files();
+    bench_answers_init(&up.chat, false, (size_t)cmd->content);
+    bench_answers_init(&up.messages, true, (size_t)cmd->content);
+    up.epoll = epoll_create1(EPOLL_CLOEXEC);
+    up.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    up.datagrams = bench_datagram(&ack_port, true);
+    up.plain = bench_listen(&cmd->port);
+    if (cmd->cert) {
+        use_tls(cmd->cert, cmd->key);
+        up.tls = bench_listen(&tls_port);
+    }
+    watch(up.timer, &up.timer);
+    watch(up.datagrams, &up.datagrams);
+    watch(up.plain, &up.plain);
+    watch(up.tls, &up.tls);
+    printf("port %d tls %d ack %d\n", cmd->port, tls_port, ack_port);
+    fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -398,43 +444,21 @@ int main(int argc, char **argv)
         { "gap-us", 1, NULL, 'g' }, { "slots", 1, NULL, 's' }, { "content", 1, NULL, 't' },
         { "cpu", 1, NULL, 'u' },    { "help", 0, NULL, 'h' },  { NULL, 0, NULL, 0 },
     };
-    int port = 0, tls_port = 0, ack_port = 0;
-    long content = 100;
-    const char *cert = NULL, *key = NULL;
+    struct command cmd = { .content = 100 };
     for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        switch (opt) {
-        case 'p': port = (int)bench_number("--port", optarg, 0); break;
-        case 'c': cert = optarg; break;
-        case 'k': key = optarg; break;
-        case 'g': up.gap_us = bench_number("--gap-us", optarg, 1); break;
-        case 's': up.slot_count = bench_number("--slots", optarg, 1); break;
-        case 't': content = bench_number("--content", optarg, 6); break;
-        case 'u': bench_pin((int)bench_number("--cpu", optarg, 0)); break;
-        case 'h': fputs(HELP, stdout); return 0;
-        default: fputs(HELP, stderr); return 2;
+        if (opt == 'h') {
+            fputs(HELP, stdout);
+            return 0;
+        }
+        if (!apply(&cmd, opt, optarg)) {
+            fputs(HELP, stderr);
+            return 2;
         }
     }
-    if (up.slot_count > MAX_SLOTS || !cert != !key) {
+    if (!cmd.cert != !cmd.key) {
         fputs(HELP, stderr);
         return 2;
     }
-    signal(SIGPIPE, SIG_IGN);
-    bench_raise_files();
-    bench_answers_init(&up.chat, false, (size_t)content);
-    bench_answers_init(&up.messages, true, (size_t)content);
-    up.epoll = epoll_create1(EPOLL_CLOEXEC);
-    up.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    up.plain = bench_listen(&port);
-    if (cert) {
-        use_tls(cert, key);
-        up.tls = bench_listen(&tls_port);
-    }
-    up.datagrams = bench_datagram(&ack_port, true);
-    watch(up.timer, &up.timer);
-    watch(up.datagrams, &up.datagrams);
-    watch(up.plain, &up.plain);
-    watch(up.tls, &up.tls);
-    printf("port %d tls %d ack %d\n", port, tls_port, ack_port);
-    fflush(stdout);
+    start(&cmd);
     serve();
 }
