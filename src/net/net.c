@@ -87,9 +87,7 @@ void px_net_flush(struct px_loop *loop)
         turns++;
     }
     while (turns-- && net->dirty) {
-        struct px_conn *conn = net->dirty;
-        px_net_unmark(conn);
-        px_conn_serve(conn);
+        px_conn_serve(net->dirty);
     }
 }
 

@@ -41,6 +41,9 @@ static void on_read(uv_stream_t *uv, ssize_t size, const uv_buf_t *buf)
     } else {
         px_conn_deliver(conn, (struct px_str){ buf->base, (size_t)size });
     }
+    if (conn->end_due) {
+        px_conn_serve(conn);  // At once, so that the owner hears of it before a write fails.
+    }
 }
 
 static bool wants_bytes(const struct px_conn *conn)

@@ -118,6 +118,7 @@ static void tell(struct px_conn *conn)
 
 void px_conn_serve(struct px_conn *conn)
 {
+    px_net_unmark(conn);
     px_conn_send(conn);
     if (conn->rest) {
         px_conn_decrypt_rest(conn);

@@ -67,13 +67,6 @@ static void echo_accept(void *user, struct px_conn *conn)
     px_conn_attach(conn, &echo_fns, peer);
 }
 
-struct client {
-    pthread_t thread;
-    int port;
-    size_t size;
-    bool good;
-};
-
 struct duplex {
     int fd;
     size_t size;
@@ -97,25 +90,24 @@ static void *send_pattern(void *user)
     return NULL;
 }
 
-static void *run_echo_client(void *user)
+/// Sends a pattern of `client->user` bytes and checks that all of it comes back.
+static void run_echo(struct client *client, int fd)
 {
-    struct client *client = user;
-    struct duplex duplex = { dial(client->port), client->size };
+    size_t size = *(size_t *)client->user;
+    struct duplex duplex = { fd, size };
     pthread_t sender;
     pthread_create(&sender, NULL, send_pattern, &duplex);
     char part[30000];
     size_t at = 0, len;
     client->good = true;
-    while ((len = recv_all(duplex.fd, part, sizeof(part)))) {
+    while ((len = recv_all(fd, part, sizeof(part)))) {
         for (size_t i = 0; i < len; i++) {
             client->good = client->good && part[i] == pattern(at + i);
         }
         at += len;
     }
-    client->good = client->good && at == client->size;
+    client->good = client->good && at == size;
     pthread_join(sender, NULL);
-    close(duplex.fd);
-    return NULL;
 }
 
 static void echo(size_t size, int clients, struct server *server)
@@ -124,8 +116,10 @@ static void echo(size_t size, int clients, struct server *server)
     server->listener = listen_any(server->loop, NULL, echo_accept, server);
     struct client list[8];
     for (int i = 0; i < clients; i++) {
-        list[i] = (struct client){ .port = px_listener_port(server->listener), .size = size };
-        pthread_create(&list[i].thread, NULL, run_echo_client, &list[i]);
+        list[i] = (struct client){ .port = px_listener_port(server->listener),
+                                   .run = run_echo,
+                                   .user = &size };
+        pthread_create(&list[i].thread, NULL, run_client, &list[i]);
     }
     run_loop(server->loop);
     for (int i = 0; i < clients; i++) {
@@ -157,12 +151,140 @@ static void test_64_mib_go_through_under_the_marks(void **state)
     assert_int_equal(server.got, 64 << 20);
 }
 
+// A producer that obeys the marks, and a client that begins to read when the queue is full.
+
+struct producer {
+    struct px_block *block;
+    size_t left, highest;
+    int pipe[2];
+    bool told;
+};
+
+static void produce(struct side *side)
+{
+    struct producer *producer = side->user;
+    struct px_str part = px_block_str(producer->block);
+    while (producer->left && !px_conn_full(side->conn)) {
+        assert_int_equal(px_conn_write_block(side->conn, producer->block, part), PX_OK);
+        producer->left -= part.len;
+        if (px_conn_queued(side->conn) > producer->highest) {
+            producer->highest = px_conn_queued(side->conn);
+        }
+    }
+    if (!producer->left) {
+        side_close(side, true);
+    } else if (!producer->told) {
+        px_conn_flush(side->conn);
+        producer->told = px_conn_full(side->conn);  // The socket takes no more.
+        send_all(producer->pipe[1], "x", producer->told);
+    }
+}
+
+static void read_when_told(struct client *client, int fd)
+{
+    struct producer *producer = client->user;
+    char part[40000];
+    recv_all(producer->pipe[0], part, 1);
+    for (size_t len; (len = recv_all(fd, part, sizeof(part)));) {
+        client->got += len;
+    }
+}
+
+static void test_a_producer_that_obeys_the_marks_fills_no_memory(void **state)
+{
+    (void)state;
+    struct producer producer = { .block = px_block_new(32 * 1024), .left = 64 << 20 };
+    memset(producer.block->ptr, 'x', 32 * 1024);
+    producer.block->len = 32 * 1024;
+    assert_int_equal(pipe(producer.pipe), 0);
+    struct side side = { .opened = produce, .room = produce, .user = &producer };
+    struct client client = { .run = read_when_told, .user = &producer };
+    serve(&side, NULL, &client);
+    assert_int_equal(client.got, 64 << 20);
+    assert_true(side.drains > 1);
+    assert_true(producer.highest < (256 + 32) * 1024);
+    assert_int_equal(producer.block->refs, 1);
+    px_block_drop(producer.block);
+    close(producer.pipe[0]);
+    close(producer.pipe[1]);
+}
+
+static void write_twice(struct side *side)
+{
+    assert_int_equal(px_conn_write(side->conn, PX_STR("head ")), PX_OK);
+    assert_int_equal(px_conn_write(side->conn, PX_STR("event")), PX_OK);
+    assert_int_equal(px_conn_queued(side->conn), 10);
+    px_conn_flush(side->conn);
+    assert_int_equal(px_conn_queued(side->conn), 0);
+    assert_int_equal(px_conn_write(side->conn, PX_STR(".")), PX_OK);
+}
+
+static void read_answer(struct client *client, int fd)
+{
+    char answer[64];
+    client->got = recv_all(fd, answer, 11);
+    client->good = memcmp(answer, "head event.", 11) == 0;
+}
+
+static void test_bytes_wait_for_the_top_of_the_loop_or_a_flush(void **state)
+{
+    (void)state;
+    struct side side = { .opened = write_twice };
+    struct client client = { .run = read_answer };
+    serve(&side, NULL, &client);
+    assert_int_equal(client.got, 11);
+    assert_true(client.good);
+    assert_int_equal(side.status, PX_OK);
+}
+
+struct pauser {
+    struct side *side;
+    struct px_timer timer;
+    size_t before;
+};
+
+static void read_again(void *user)
+{
+    struct pauser *pauser = user;
+    pauser->before = pauser->side->len;
+    px_conn_read(pauser->side->conn, true);
+}
+
+static void pause_reading(struct side *side)
+{
+    struct pauser *pauser = side->user;
+    pauser->side = side;
+    pauser->timer = (struct px_timer){ .fn = read_again, .user = pauser };
+    px_conn_read(side->conn, false);
+    assert_int_equal(px_timer_start(side->loop, &pauser->timer, 50), PX_OK);
+}
+
+static void send_hello(struct client *client, int fd)
+{
+    client->good = send_all(fd, "hello", 5);
+}
+
+static void test_nothing_comes_while_reading_is_off(void **state)
+{
+    (void)state;
+    struct pauser pauser = { 0 };
+    struct side side = { .opened = pause_reading, .user = &pauser };
+    struct client client = { .run = send_hello };
+    serve(&side, NULL, &client);
+    assert_int_equal(pauser.before, 0);
+    assert_int_equal(side.len, 5);
+    assert_memory_equal(side.got, "hello", 5);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_comes_in_goes_out_and_a_half_closed_client_gets_it_all),
         cmocka_unit_test(test_64_mib_go_through_under_the_marks),
+        cmocka_unit_test(test_a_producer_that_obeys_the_marks_fills_no_memory),
+        cmocka_unit_test(test_bytes_wait_for_the_top_of_the_loop_or_a_flush),
+        cmocka_unit_test(test_nothing_comes_while_reading_is_off),
     };
     return cmocka_run_group_tests_name("net/conn", tests, NULL, NULL);
 }
