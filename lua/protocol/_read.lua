@@ -1,0 +1,143 @@
+--- Small readers of decoded JSON: what is null is absent, what is wrong is the client's mistake.
+
+local json = require('px.json')
+
+local M = {}
+
+local null = json.null
+
+--- Raises a px.Bad. `param` is the path of the member that is wrong.
+---
+--- @param message string
+--- @param param? string
+function M.bad(message, param)
+  error({ status = 400, message = message, param = param }, 0)
+end
+
+--- Gives nil for null.
+function M.opt(value)
+  if value == null then
+    return nil
+  end
+  return value
+end
+
+--- A member that must be a string when it is there.
+---
+--- @param value any
+--- @param param string
+--- @return string?
+function M.text(value, param)
+  if value == nil or value == null then
+    return nil
+  end
+  if type(value) ~= 'string' then
+    M.bad(param .. ' must be a string', param)
+  end
+  return value
+end
+
+--- A member that must be a number when it is there.
+---
+--- @param value any
+--- @param param string
+--- @return number?
+function M.number(value, param)
+  if value == nil or value == null then
+    return nil
+  end
+  if not json.is_number(value) then
+    M.bad(param .. ' must be a number', param)
+  end
+  return value
+end
+
+--- A member that must be a positive whole number when it is there.
+---
+--- @param value any
+--- @param param string
+--- @return integer?
+function M.count(value, param)
+  local number = json.tonumber(M.number(value, param) or 0)
+  if number == 0 and (value == nil or value == null) then
+    return nil
+  end
+  if number < 1 or number % 1 ~= 0 then
+    M.bad(param .. ' must be a positive integer', param)
+  end
+  return number
+end
+
+--- A member that must be a table when it is there.
+---
+--- @param value any
+--- @param param string
+--- @param what 'an array'|'an object'
+--- @return table?
+function M.table(value, param, what)
+  if value == nil or value == null then
+    return nil
+  end
+  if type(value) ~= 'table' or (what == 'an array') ~= M.is_list(value) then
+    M.bad(param .. ' must be ' .. what, param)
+  end
+  return value
+end
+
+--- Tells whether a table is an array: by its mark, or for a plain one by its first member.
+function M.is_list(value)
+  return json.is_array(value) or (not json.is_object(value) and value[1] ~= nil)
+end
+
+--- Gives a string as it is and nil for anything else. For answers of upstreams, which may be odd.
+function M.maybe_text(value)
+  if type(value) == 'string' then
+    return value
+  end
+  return nil
+end
+
+--- Gives a table as it is and an empty one for anything else.
+function M.maybe_table(value)
+  if type(value) == 'table' then
+    return value
+  end
+  return {}
+end
+
+--- A number of an upstream's answer as a Lua number, or nil.
+function M.maybe_number(value)
+  return json.is_number(value) and json.tonumber(value) or nil
+end
+
+--- Makes a recorder of losses that names each path once.
+---
+--- @param ctx px.Context
+--- @return fun(path: string)
+function M.losses(ctx)
+  local seen = {}
+  return function(path)
+    if not seen[path] then
+      seen[path] = true
+      if ctx.lost then
+        ctx.lost(path)
+      end
+    end
+  end
+end
+
+--- Records members that a reader does not know. Order follows the body, so that it repeats.
+---
+--- @param body table
+--- @param known table<string, any> Names that the reader uses or that mean nothing here.
+--- @param prefix string
+--- @param lost fun(path: string)
+function M.unknown(body, known, prefix, lost)
+  for _, key in ipairs(json.keys(body)) do
+    if not known[key] and body[key] ~= null then
+      lost(prefix .. key)
+    end
+  end
+end
+
+return M

@@ -1,0 +1,183 @@
+--- Brings a conversation into the order that strict upstreams ask for.
+---
+--- Neighbouring turns of one role become one. Each tool call gets an id of its own and exactly one
+--- result, and results stand first in the turn right after their calls, in the order of the calls.
+--- A result is paired with the nearest call before it that has its id and no result yet, since ids
+--- may come again in a later step. The turns that came in are left as they are.
+
+local ids = require('protocol._ids')
+
+local M = {}
+
+local function copy(block)
+  local out = {}
+  for key, value in pairs(block) do
+    out[key] = value
+  end
+  return out
+end
+
+local function is_empty(block, blank)
+  if block.kind ~= 'text' and block.kind ~= 'refusal' then
+    return false
+  end
+  local text = block.text or ''
+  return text == '' or (blank and not text:find('%S'))
+end
+
+--- Joins neighbouring turns of one role (and, in protocols that know names, of one speaker).
+local function merge(turns, blank)
+  local out, last = {}, nil
+  for _, turn in ipairs(turns) do
+    local blocks = {}
+    for _, block in ipairs(turn.blocks) do
+      if not is_empty(block, blank) then
+        blocks[#blocks + 1] = block
+      end
+    end
+    if last and last.role == turn.role and turn.role ~= 'system' and last.name == turn.name then
+      for _, block in ipairs(blocks) do
+        last.blocks[#last.blocks + 1] = block
+      end
+    elseif #blocks > 0 then
+      last = { role = turn.role, name = turn.name, blocks = blocks }
+      out[#out + 1] = last
+    end
+  end
+  return out
+end
+
+--- Names the calls of one assistant turn. Of an id that comes twice in it the last call counts.
+local function take_calls(turn, state)
+  local last_at = {}
+  for i, block in ipairs(turn.blocks) do
+    if block.kind == 'tool_call' then
+      last_at[block.id or ''] = i
+    end
+  end
+  local blocks = {}
+  turn.calls = {}
+  for i, block in ipairs(turn.blocks) do
+    local id = block.id or ''
+    if block.kind ~= 'tool_call' then
+      blocks[#blocks + 1] = block
+    elseif id == '' or last_at[id] == i then
+      local call = copy(block)
+      local base = ids.call(id ~= '' and id or 'call ' .. state.count)
+      call.id = base
+      local n = 2
+      while state.used[call.id] do
+        call.id, n = base .. '_' .. n, n + 1
+      end
+      state.used[call.id] = true
+      state.count = state.count + 1
+      local record = { call = call }
+      state.calls[id] = state.calls[id] or {}
+      table.insert(state.calls[id], record)
+      table.insert(turn.calls, record)
+      blocks[#blocks + 1] = call
+    end
+  end
+  turn.blocks = blocks
+end
+
+--- An orphan's content, told as text.
+local function orphan(block, blocks)
+  local texts = {}
+  for _, inner in ipairs(block.blocks or {}) do
+    if inner.kind == 'text' then
+      texts[#texts + 1] = inner.text
+    else
+      blocks[#blocks + 1] = inner
+    end
+  end
+  local text = 'Result of an earlier tool call: ' .. table.concat(texts, '\n')
+  blocks[#blocks + 1] = { kind = 'text', text = text }
+end
+
+--- Gives each result of a user turn to its call; what is left stays in the turn.
+local function take_results(turn, place, state, lost)
+  local blocks = {}
+  for _, block in ipairs(turn.blocks) do
+    if block.kind ~= 'tool_result' then
+      blocks[#blocks + 1] = block
+    else
+      local found
+      for _, record in ipairs(state.calls[block.id or ''] or {}) do
+        if not record.result or record.place == place then
+          found = record
+        end
+      end
+      if found then
+        local result = copy(block)
+        result.id, result.name = found.call.id, found.call.name
+        found.result, found.place = result, place
+      else
+        orphan(block, blocks)
+        lost('messages.tool_result')
+      end
+    end
+  end
+  turn.blocks = blocks
+end
+
+local function results_of(turn)
+  local out = {}
+  for i, record in ipairs(turn.calls) do
+    out[i] = record.result or {
+      kind = 'tool_result',
+      id = record.call.id,
+      name = record.call.name,
+      is_error = true,
+      blocks = { { kind = 'text', text = 'No result: the call was not finished.' } },
+    }
+  end
+  return out
+end
+
+--- Puts results behind their calls.
+local function place_results(turns)
+  local out, pending = {}, nil
+  local function flush()
+    if pending then
+      out[#out + 1] = { role = 'user', blocks = pending }
+      pending = nil
+    end
+  end
+  for _, turn in ipairs(turns) do
+    if pending and turn.role == 'user' then
+      for _, block in ipairs(turn.blocks) do
+        pending[#pending + 1] = block
+      end
+      out[#out + 1] = { role = 'user', name = turn.name, blocks = pending }
+      pending = nil
+    else
+      flush()
+      out[#out + 1] = { role = turn.role, name = turn.name, blocks = turn.blocks }
+      if turn.calls and #turn.calls > 0 then
+        pending = results_of(turn)
+      end
+    end
+  end
+  flush()
+  return out
+end
+
+--- @param turns px.Turn[]
+--- @param lost fun(path: string)
+--- @param blank? boolean Also drop texts of nothing but white space.
+--- @return px.Turn[]
+function M.repair(turns, lost, blank)
+  local state = { calls = {}, used = {}, count = 0 }
+  local merged = merge(turns, blank)
+  for place, turn in ipairs(merged) do
+    if turn.role == 'assistant' then
+      take_calls(turn, state)
+    elseif turn.role == 'user' then
+      take_results(turn, place, state, lost)
+    end
+  end
+  return merge(place_results(merged), blank)
+end
+
+return M

@@ -1,0 +1,203 @@
+--- Reads the messages of an Anthropic request as neutral turns.
+
+local json = require('px.json')
+local media = require('protocol._media')
+local read = require('protocol._read')
+local signature = require('protocol._signature')
+
+local M = {}
+
+local bad, opt, null = read.bad, read.opt, json.null
+
+local read_blocks
+
+local function source_of(block, path, kind)
+  local source = block.source
+  if type(source) ~= 'table' then
+    bad(path .. '.source must be an object', path .. '.source')
+  end
+  local out = { kind = kind, title = read.maybe_text(block.title) }
+  if source.type == 'base64' then
+    out.data = read.text(source.data, path .. '.source.data')
+      or bad(path .. '.source.data is missing', path .. '.source.data')
+    out.media = media.sniff(read.maybe_text(source.media_type), out.data)
+  elseif source.type == 'url' then
+    out.url = read.text(source.url, path .. '.source.url')
+      or bad(path .. '.source.url is missing', path .. '.source.url')
+  elseif source.type == 'file' then
+    out.file, out.protocol = read.text(source.file_id, path .. '.source.file_id'), 'anthropic'
+  elseif source.type == 'text' then
+    out.text = read.text(source.data, path .. '.source.data') or ''
+    out.media = 'text/plain'
+  elseif source.type == 'content' then
+    local texts = {}
+    for _, inner in ipairs(read_blocks(source.content, path .. '.source.content')) do
+      texts[#texts + 1] = inner.text
+    end
+    out.text, out.media = table.concat(texts, '\n\n'), 'text/plain'
+  else
+    bad(path .. '.source.type is unknown', path .. '.source.type')
+  end
+  return out
+end
+
+-- Only what Anthropic itself wrote may go back to it.
+local function own_citations(list)
+  local out = {}
+  for _, citation in ipairs(read.maybe_table(list)) do
+    local foreign = type(citation) ~= 'table'
+      or (citation.type == 'web_search_result_location' and not citation.encrypted_index)
+      or citation.encrypted_index == ''
+    if not foreign then
+      out[#out + 1] = citation
+    end
+  end
+  return #out > 0 and out or nil
+end
+
+local block_of = {}
+
+function block_of.text(block, path)
+  local text = read.text(block.text, path .. '.text')
+  if not text then
+    bad(path .. '.text is missing', path .. '.text')
+  end
+  return { kind = 'text', text = text, citations = own_citations(block.citations) }
+end
+
+function block_of.image(block, path)
+  return source_of(block, path, 'image')
+end
+
+function block_of.document(block, path)
+  return source_of(block, path, 'document')
+end
+
+function block_of.search_result(block, path)
+  local texts = { read.maybe_text(block.source) }
+  for _, inner in ipairs(read_blocks(block.content, path .. '.content')) do
+    texts[#texts + 1] = inner.text
+  end
+  return {
+    kind = 'document',
+    title = read.maybe_text(block.title),
+    media = 'text/plain',
+    text = table.concat(texts, '\n\n'),
+  }
+end
+
+function block_of.thinking(block, path)
+  local out = { kind = 'thinking', text = read.text(block.thinking, path .. '.thinking') or '' }
+  local proof = read.maybe_text(block.signature)
+  if proof then
+    local bare, origin = signature.untag('anthropic', proof)
+    if bare ~= '' then
+      out.signature, out.origin = bare, origin
+    end
+  end
+  return out
+end
+
+function block_of.redacted_thinking(block, path)
+  local data, origin = signature.untag('anthropic', read.text(block.data, path .. '.data') or '')
+  return { kind = 'redacted', data = data, origin = origin }
+end
+
+function block_of.tool_use(block, path)
+  local name = read.text(block.name, path .. '.name')
+  if not name then
+    bad(path .. '.name is missing', path .. '.name')
+  end
+  local input = opt(block.input)
+  return {
+    kind = 'tool_call',
+    id = read.text(block.id, path .. '.id') or '',
+    name = name,
+    args = input == nil and '{}' or json.encode(input),
+  }
+end
+
+function block_of.tool_result(block, path)
+  local id = read.text(block.tool_use_id, path .. '.tool_use_id')
+  if not id then
+    bad(path .. '.tool_use_id is missing', path .. '.tool_use_id')
+  end
+  return {
+    kind = 'tool_result',
+    id = id,
+    is_error = block.is_error == true or nil,
+    blocks = read_blocks(block.content, path .. '.content'),
+  }
+end
+
+--- Reads `content`, a string or a list of blocks.
+---
+--- @param content any
+--- @param path string
+--- @return px.Block[]
+function read_blocks(content, path)
+  if content == nil or content == null then
+    return {}
+  elseif type(content) == 'string' then
+    return content ~= '' and { { kind = 'text', text = content } } or {}
+  elseif type(content) ~= 'table' or json.is_object(content) then
+    bad(path .. ' must be a string or an array of blocks', path)
+  end
+  local out = {}
+  for i, block in ipairs(content) do
+    local at = path .. '[' .. (i - 1) .. ']'
+    if type(block) ~= 'table' then
+      bad(at .. ' must be an object', at)
+    elseif type(block.type) ~= 'string' then
+      bad(at .. '.type is missing', at .. '.type')
+    end
+    local make = block_of[block.type]
+    local made = make and make(block, at)
+      or { kind = 'opaque', protocol = 'anthropic', json = block }
+    if made.kind ~= 'opaque' then
+      made.cache = opt(block.cache_control)
+    end
+    out[i] = made
+  end
+  return out
+end
+
+M.blocks = read_blocks
+
+local ROLES = { user = 'user', assistant = 'assistant', system = 'system' }
+
+--- Names results after their calls, which other protocols want.
+local function name_results(turns)
+  local names = {}
+  for _, turn in ipairs(turns) do
+    for _, block in ipairs(turn.blocks) do
+      if block.kind == 'tool_call' then
+        names[block.id] = block.name
+      elseif block.kind == 'tool_result' then
+        block.name = names[block.id]
+      end
+    end
+  end
+end
+
+--- @param messages table
+--- @return px.Turn[]
+function M.read(messages)
+  local turns = {}
+  for i, message in ipairs(messages) do
+    local path = 'messages[' .. (i - 1) .. ']'
+    if type(message) ~= 'table' then
+      bad(path .. ' must be an object', path)
+    end
+    local role = ROLES[message.role]
+    if not role then
+      bad(('%s.role: unknown role %s'):format(path, json.encode(message.role or null)),
+        path .. '.role')
+    end
+    turns[i] = { role = role, blocks = read_blocks(message.content, path .. '.content') }
+  end
+  name_results(turns)
+  return turns
+end
+
+return M

@@ -1,0 +1,279 @@
+--- Writes neutral turns as the messages of an Anthropic request.
+
+local json = require('px.json')
+local ids = require('protocol._ids')
+local media = require('protocol._media')
+local read = require('protocol._read')
+local signature = require('protocol._signature')
+local turns = require('protocol._turns')
+
+local M = {}
+
+local IMAGES = {
+  ['image/jpeg'] = true, ['image/png'] = true, ['image/gif'] = true, ['image/webp'] = true,
+}
+local CACHE_MAX = 4
+
+local function text_block(text)
+  return { type = 'text', text = text }
+end
+
+--- Hands out cache marks, of which a request may have four.
+local function cache(state, block)
+  if not block.cache then
+    return nil
+  elseif state.caches == CACHE_MAX then
+    state.lost('messages.cache')
+    return nil
+  end
+  state.caches = state.caches + 1
+  return block.cache
+end
+
+local function source_of(block)
+  if block.url then
+    return { type = 'url', url = block.url }
+  elseif block.file then
+    return { type = 'file', file_id = block.file }
+  end
+  return { type = 'base64', media_type = block.media, data = block.data }
+end
+
+-- Block kind: the block of the wire. Called with (block, state).
+local make = {}
+
+function make.text(block)
+  local citations = block.citations
+  return { type = 'text', text = block.text, citations = citations and json.array(citations) }
+end
+make.refusal = function(block)
+  return text_block(block.text)
+end
+
+local function omitted(state, what)
+  state.lost('messages.' .. what)
+  return text_block('[' .. what .. ' omitted]')
+end
+
+function make.image(block, state)
+  if block.file and block.protocol ~= 'anthropic' then
+    return omitted(state, 'image')
+  elseif block.data then
+    local kind = media.sniff(block.media, block.data)
+    if not IMAGES[kind] then
+      read.bad('images of type ' .. tostring(kind) .. ' are not supported by this upstream',
+        'messages')
+    end
+    return { type = 'image', source = source_of({ media = kind, data = block.data }) }
+  end
+  return { type = 'image', source = source_of(block) }
+end
+
+function make.document(block, state)
+  if block.text then
+    return {
+      type = 'document',
+      title = block.title,
+      source = { type = 'text', media_type = 'text/plain', data = block.text },
+    }
+  elseif block.file and block.protocol ~= 'anthropic' then
+    return omitted(state, 'document')
+  elseif block.data and media.sniff(block.media, block.data) ~= 'application/pdf' then
+    return omitted(state, 'document')
+  end
+  return { type = 'document', title = block.title, source = source_of(block) }
+end
+
+function make.audio(_, state)
+  return omitted(state, 'audio')
+end
+
+--- Arguments as the object that Anthropic asks for, exact to the letter where they are one.
+local function input_of(block)
+  local args = block.args or ''
+  if block.custom then
+    return { input = args }
+  elseif not args:find('%S') then
+    return json.object({})
+  end
+  local value = json.decode(args)
+  if value == nil then
+    return { _raw = args }
+  elseif type(value) ~= 'table' or json.is_array(value) then
+    return value == json.null and json.object({}) or { value = value }
+  end
+  return value
+end
+
+function make.tool_call(block, state)
+  return {
+    type = 'tool_use',
+    id = block.id,
+    name = ids.shorten(state.ctx, block.name),
+    input = input_of(block),
+  }
+end
+
+function make.tool_result(block, state)
+  local content = {}
+  for _, inner in ipairs(block.blocks or {}) do
+    local blank = inner.kind == 'text' and not inner.text:find('%S')
+    local made = not blank and make[inner.kind] and make[inner.kind](inner, state)
+    if made then
+      content[#content + 1] = made
+    elseif inner.kind == 'opaque' and inner.protocol == 'anthropic' then
+      content[#content + 1] = inner.json
+    elseif not blank then
+      state.lost('messages.' .. inner.kind)
+    end
+  end
+  return {
+    type = 'tool_result',
+    tool_use_id = block.id,
+    content = #content > 0 and content or nil,
+    is_error = block.is_error,
+  }
+end
+
+function make.thinking(block, state)
+  if block.signature and signature.accepts(state.origin, block.origin) then
+    return { type = 'thinking', thinking = block.text or '', signature = block.signature }
+  end
+  state.lost('messages.thinking')
+  return nil
+end
+
+function make.redacted(block, state)
+  if signature.accepts(state.origin, block.origin) then
+    return { type = 'redacted_thinking', data = block.data }
+  end
+  state.lost('messages.thinking')
+  return nil
+end
+
+function make.opaque(block, state)
+  if block.protocol == 'anthropic' then
+    return block.json
+  end
+  state.lost('messages.opaque')
+  return nil
+end
+
+local NO_CACHE = { thinking = true, redacted = true, opaque = true }
+
+local function write_blocks(turn, state)
+  local out, noted = {}, 0
+  for _, block in ipairs(turn.blocks) do
+    local made = make[block.kind](block, state)
+    if made then
+      if not NO_CACHE[block.kind] then
+        made.cache_control = cache(state, block)
+      end
+      out[#out + 1] = made
+      noted = noted + (block.kind == 'audio' and 1 or 0)
+    end
+  end
+  if noted > 0 and noted == #out then
+    read.bad('audio input is not supported by this upstream', 'messages')
+  end
+  return out
+end
+
+--- The system prompt's blocks, nil if there is none.
+---
+--- @param blocks px.Block[]
+--- @param state table
+--- @return table[]?
+function M.system(blocks, state)
+  local out = {}
+  for _, block in ipairs(blocks) do
+    if block.kind ~= 'text' then
+      state.lost('system.' .. block.kind)
+    elseif block.text:find('%S') then
+      local made = text_block(block.text)
+      made.cache_control = cache(state, block)
+      out[#out + 1] = made
+    end
+  end
+  return #out > 0 and out or nil
+end
+
+--- Turns system turns that may not stay into text of the user.
+local function place_systems(list, state)
+  local out = {}
+  for i, turn in ipairs(list) do
+    local before, after = list[i - 1], list[i + 1]
+    local fits = before and before.role == 'user' and (not after or after.role == 'assistant')
+    if turn.role ~= 'system' or (state.knowledge.mid_system and fits) then
+      out[#out + 1] = turn
+    else
+      state.lost('messages.system')
+      local blocks = {}
+      for _, block in ipairs(turn.blocks) do
+        if block.kind == 'text' then
+          local text = '<system-reminder>\n' .. block.text .. '\n</system-reminder>'
+          blocks[#blocks + 1] = { kind = 'text', text = text, cache = block.cache }
+        else
+          blocks[#blocks + 1] = block
+        end
+      end
+      out[#out + 1] = { role = 'user', blocks = blocks }
+    end
+  end
+  return out
+end
+
+--- Writes the messages.
+---
+--- @param request px.Request
+--- @param state table ctx, knowledge, lost, origin, caches
+--- @return table[] messages
+function M.messages(request, state)
+  local named = {}
+  for i, turn in ipairs(request.turns) do
+    if turn.name then
+      state.lost('messages.name')
+    end
+    named[i] = { role = turn.role, blocks = turn.blocks }
+  end
+  local list = turns.repair(named, state.lost, true)
+  list = turns.repair(place_systems(list, state), state.lost, true)
+  local out = {}
+  for _, turn in ipairs(list) do
+    local content = write_blocks(turn, state)
+    local last = out[#out]
+    if #content > 0 and last and last.role == turn.role then
+      for _, block in ipairs(content) do
+        last.content[#last.content + 1] = block
+      end
+    elseif #content > 0 then
+      out[#out + 1] = { role = turn.role, content = content }
+    end
+  end
+  if not out[1] or out[1].role ~= 'user' then
+    table.insert(out, 1, { role = 'user', content = { text_block('.') } })
+  end
+  return out
+end
+
+--- Makes the end of the conversation acceptable where a reply may not be begun for the model.
+---
+--- @param messages table[]
+--- @param allowed boolean
+--- @param lost fun(path: string)
+function M.finish_prefill(messages, allowed, lost)
+  local last = messages[#messages]
+  if last.role ~= 'assistant' then
+    return
+  elseif not allowed then
+    lost('messages.prefill')
+    messages[#messages + 1] = { role = 'user', content = { text_block('Continue.') } }
+    return
+  end
+  local block = last.content[#last.content]
+  if block.type == 'text' then
+    block.text = block.text:gsub('%s+$', '')
+  end
+end
+
+return M

@@ -1,0 +1,109 @@
+--- Anthropic Messages streams: read from an upstream, written for a client, watched while relayed.
+
+local json = require('px.json')
+local reader = require('protocol.anthropic._reader')
+local usage = require('protocol.anthropic._usage')
+local writer = require('protocol.anthropic._writer')
+
+local M = {}
+
+M.content_type = 'text/event-stream; charset=utf-8'
+M.keepalive = 'event: ping\ndata: {"type":"ping"}\n\n'
+M.writer = writer.new
+
+--- @type px.Tap
+M.tap = { 'message', 'usage' }
+
+local decode = json.decode
+
+--- Reads the usage of a relayed stream: both ends of it tell a part.
+---
+--- @param found table<string, string>
+--- @return boolean complete
+--- @return px.Event? used
+function M.tapped(found)
+  local merged = {}
+  local first = found.message and decode(found.message)
+  local last = found.usage and decode(found.usage)
+  if type(first) == 'table' and type(first.message) == 'table' then
+    usage.merge(merged, first.message.usage)
+  end
+  local complete = found.done ~= nil
+  if type(last) == 'table' then
+    usage.merge(merged, last.usage)
+    complete = complete or last.type == 'message_delta'
+  end
+  return complete, usage.event(merged)
+end
+
+local on = {}
+
+function on.message_start(state, events, body)
+  local begun, in_tool = state.progress()
+  if begun and in_tool then
+    return state.fail('the upstream began its answer again inside a tool call', 'cut')
+  end
+  state.start(events, type(body.message) == 'table' and body.message or {})
+  return nil
+end
+
+function on.content_block_start(state, events, body)
+  if type(body.content_block) == 'table' then
+    state.block_start(events, body.index or 0, body.content_block)
+  end
+end
+
+function on.content_block_delta(state, events, body)
+  if type(body.delta) == 'table' then
+    state.delta(events, body.index or 0, body.delta)
+  end
+end
+
+function on.content_block_stop(state, events, body)
+  state.block_stop(events, body.index or 0)
+end
+
+function on.message_delta(state, _, body)
+  state.finish(type(body.delta) == 'table' and body.delta or {}, body.usage)
+end
+
+function on.message_stop(state)
+  return state.close(true)
+end
+
+function on.ping(_, events)
+  events[#events + 1] = { kind = 'ping' }
+end
+
+--- @param ctx px.Context
+--- @return px.Reader
+function M.reader(ctx)
+  local state = reader.new(ctx)
+
+  return function(_, data)
+    if not data then
+      return state.close(false)
+    elseif state.over() or data == '[DONE]' then
+      return nil
+    end
+    local body = decode(data)
+    if type(body) ~= 'table' or body.type == 'error'
+      or (body.error and body.error ~= json.null) then
+      return state.fail(data)
+    end
+    local read = on[body.type]
+    if not read then
+      return nil
+    end
+    local events = {}
+    local last = read(state, events, body)
+    if last then
+      for _, event in ipairs(last) do
+        events[#events + 1] = event
+      end
+    end
+    return #events > 0 and events or nil
+  end
+end
+
+return M

@@ -1,0 +1,158 @@
+--- Unary answers of Chat Completions, and its list of models.
+
+local json = require('px.json')
+local details = require('protocol.openai_chat._details')
+local errors = require('protocol.openai_chat.errors')
+local finish = require('protocol.openai_chat._finish')
+local fold = require('protocol._fold')
+local reader = require('protocol.openai_chat._reader')
+local signature = require('protocol._signature')
+local stream = require('protocol.openai_chat.stream')
+local usage = require('protocol.openai_chat._usage')
+
+local M = {}
+
+--- Walks an answer as the events that a stream of it would give.
+---
+--- @param body any
+--- @param ctx px.Context
+--- @return px.Event[]
+function M.read(body, ctx)
+  local state = reader.new(ctx)
+  local choices = type(body) == 'table' and body.choices
+  if type(choices) ~= 'table' or (body.error and body.error ~= json.null) then
+    return state.fail(json.encode(body == nil and json.null or body))
+  end
+  local events = {}
+  state.head(events, body)
+  local choice = choices[1]
+  if type(choice) == 'table' then
+    if type(choice.message) == 'table' then
+      state.delta(events, choice.message)
+    elseif type(choice.text) == 'string' then
+      state.delta(events, { content = choice.text })
+    end
+    state.finish(choice.finish_reason)
+  end
+  if #choices > 1 and ctx.lost then
+    ctx.lost('reply.choices')
+  end
+  for _, event in ipairs(state.close(true)) do
+    events[#events + 1] = event
+  end
+  return events
+end
+
+local function write_call(block)
+  local text = block.args or ''
+  if block.custom then
+    return { id = block.id, type = 'custom', custom = { name = block.name, input = text } }
+  end
+  return {
+    id = block.id,
+    type = 'function',
+    ['function'] = { name = block.name, arguments = text ~= '' and text or '{}' },
+  }
+end
+
+local function add_proof(message, block, ctx)
+  local proof = block.kind == 'redacted' and block.data or block.signature
+  if proof then
+    local list = message.reasoning_details or {}
+    message.reasoning_details = list
+    list[#list + 1] = details.item(block.kind, block.text,
+      signature.tag('openai_chat', ctx.origin, proof), #list)
+  end
+end
+
+local function write_message(folded, ctx)
+  local texts, thoughts, refusals, calls, notes = {}, {}, {}, {}, {}
+  local message = { role = 'assistant' }
+  for _, block in ipairs(folded.blocks) do
+    if block.kind == 'text' then
+      texts[#texts + 1] = block.text
+      for _, citation in ipairs(block.citations or {}) do
+        if citation.url then
+          notes[#notes + 1] = stream.annotation(citation)
+        elseif ctx.lost then
+          ctx.lost('reply.citations')
+        end
+      end
+    elseif block.kind == 'thinking' or block.kind == 'redacted' then
+      thoughts[#thoughts + 1] = block.text
+      add_proof(message, block, ctx)
+    elseif block.kind == 'refusal' then
+      refusals[#refusals + 1] = block.text
+    elseif block.kind == 'tool_call' then
+      calls[#calls + 1] = write_call(block)
+    elseif ctx.lost then
+      ctx.lost('reply.' .. block.kind)
+    end
+  end
+  message.content = #texts > 0 and table.concat(texts) or json.null
+  message.refusal = #refusals > 0 and table.concat(refusals) or json.null
+  message.reasoning_content = #thoughts > 0 and table.concat(thoughts) or nil
+  message.tool_calls = #calls > 0 and calls or nil
+  message.annotations = #notes > 0 and notes or nil
+  if not message.tool_calls and message.content == json.null and #refusals == 0 then
+    message.content = ''
+  end
+  return message
+end
+
+--- Makes the answer that events tell.
+---
+--- @param events px.Event[]
+--- @param ctx px.Context
+--- @return table body
+function M.write(events, ctx)
+  local folded = fold.fold(events)
+  if folded.failure then
+    local _, body = errors.write(errors.failure(folded.failure))
+    return body
+  end
+  return {
+    id = 'chatcmpl-' .. (ctx.id or '0'),
+    object = 'chat.completion',
+    created = ctx.now or 0,
+    model = ctx.model or folded.model or '',
+    choices = { {
+      index = 0,
+      message = write_message(folded, ctx),
+      logprobs = json.null,
+      finish_reason = finish.write(folded.finish or 'stop'),
+    } },
+    usage = usage.write(folded.usage or {}),
+  }
+end
+
+local function model_of(model)
+  return {
+    id = model.id,
+    object = 'model',
+    created = model.created or 0,
+    owned_by = model.owned_by or 'proxima',
+  }
+end
+
+--- Lists models.
+---
+--- @param list px.Model[]
+--- @return table body
+function M.models(list)
+  local data = json.array({})
+  for i, model in ipairs(list) do
+    data[i] = model_of(model)
+  end
+  return { object = 'list', data = data }
+end
+
+--- Tells of one model.
+---
+--- @param model px.Model
+--- @return table body
+function M.model(model)
+  return model_of(model)
+end
+
+return M

@@ -1,0 +1,419 @@
+--- OpenAI Chat Completions requests: read from a client, written for an upstream.
+---
+--- Reading is liberal, since many clients speak this protocol in their own way. Writing is strict:
+--- nothing that Chat Completions does not know reaches an upstream.
+
+local json = require('px.json')
+local effort = require('protocol._effort')
+local ids = require('protocol._ids')
+local incoming = require('protocol.openai_chat._incoming')
+local outgoing = require('protocol.openai_chat._outgoing')
+local read = require('protocol._read')
+
+local M = {}
+
+--- @type px.Path[]
+M.paths = {
+  { method = 'POST', path = '/v1/chat/completions', operation = 'chat' },
+  { method = 'POST', path = '/chat/completions', operation = 'chat' },
+}
+
+local bad, opt = read.bad, read.opt
+
+-- Members that are read below, and others that change nothing of the answer when they are left out.
+local KNOWN = {}
+for name in ([[
+  model messages stream stream_options max_completion_tokens max_tokens temperature top_p top_k
+  frequency_penalty presence_penalty n stop seed tools tool_choice parallel_tool_calls functions
+  function_call response_format reasoning_effort reasoning thinking enable_thinking verbosity
+  service_tier metadata user safety_identifier
+  store prompt_cache_key prompt_cache_options prompt_cache_retention
+]]):gmatch('%S+') do
+  KNOWN[name] = true
+end
+
+-- Values that say what is so anyway.
+local HARMLESS = {
+  logprobs = function(value) return value == false end,
+  top_logprobs = function(value) return value == 0 end,
+  logit_bias = function(value) return type(value) == 'table' and next(value) == nil end,
+  modalities = function(value)
+    return type(value) == 'table' and value[1] == 'text' and value[2] == nil
+  end,
+}
+
+local FROM_EFFORT = { none = 'off' }
+local TO_EFFORT = { off = 'none' }
+local TIERS = { auto = true, default = true, flex = true, scale = true, priority = true }
+
+-- Reading -----------------------------------------------------------------------------------------
+
+local function read_tool(tool, path, lost)
+  if type(tool) ~= 'table' then
+    bad(path .. ' must be an object', path)
+  end
+  local kind = opt(tool.type) or 'function'
+  if kind ~= 'function' and kind ~= 'custom' then
+    lost('request.tools.' .. tostring(kind))
+    return nil
+  end
+  local inner = tool[kind]
+  if type(inner) ~= 'table' then
+    inner = type(tool.name) == 'string' and tool or bad(path .. '.' .. kind .. ' is missing',
+      path .. '.' .. kind)
+  end
+  local name = read.text(inner.name, path .. '.' .. kind .. '.name')
+  if not name or name == '' then
+    bad(path .. '.' .. kind .. '.name is missing', path .. '.' .. kind .. '.name')
+  end
+  local at = path .. '.' .. kind
+  return {
+    name = name,
+    description = read.text(inner.description, at .. '.description'),
+    schema = kind == 'function'
+      and read.table(inner.parameters, at .. '.parameters', 'an object') or nil,
+    strict = opt(inner.strict),
+    custom = kind == 'custom' and (opt(inner.format) or true) or nil,
+    cache = opt(tool.cache_control),
+  }
+end
+
+local function read_tools(body, request, lost)
+  local tools = {}
+  local list = read.table(body.tools, 'tools', 'an array')
+  for i, tool in ipairs(list or {}) do
+    tools[#tools + 1] = read_tool(tool, 'tools[' .. (i - 1) .. ']', lost)
+  end
+  local old = read.table(body.functions, 'functions', 'an array')
+  for i, tool in ipairs(old or {}) do
+    tools[#tools + 1] = read_tool({ ['function'] = tool }, 'functions[' .. (i - 1) .. ']', lost)
+  end
+  if #tools > 0 then
+    request.tools = tools
+  end
+end
+
+local MODES = { auto = 'auto', none = 'none', required = 'any', any = 'any' }
+
+local function read_choice(body)
+  local choice = opt(body.tool_choice) or opt(body.function_call)
+  if choice == nil then
+    return nil
+  elseif type(choice) == 'string' then
+    return MODES[choice] and { mode = MODES[choice] }
+      or bad('tool_choice: unknown value ' .. json.encode(choice), 'tool_choice')
+  elseif type(choice) ~= 'table' then
+    bad('tool_choice must be a string or an object', 'tool_choice')
+  end
+  local allowed = type(choice.allowed_tools) == 'table' and choice.allowed_tools
+  if allowed then
+    local names = {}
+    for _, tool in ipairs(read.maybe_table(allowed.tools)) do
+      local named = read.maybe_table(tool[tool.type or 'function'])
+      names[#names + 1] = read.maybe_text(named.name) or read.maybe_text(tool.name)
+    end
+    return { mode = 'subset', names = names, required = allowed.mode == 'required' }
+  end
+  local named = opt(choice['function']) or opt(choice.custom) or choice
+  local name = type(named) == 'table' and read.maybe_text(named.name)
+  if not name then
+    bad('tool_choice must name a function', 'tool_choice')
+  end
+  return { mode = 'one', name = name }
+end
+
+local function read_format(body)
+  local format = read.table(body.response_format, 'response_format', 'an object')
+  if not format or format.type == 'text' or opt(format.type) == nil then
+    return nil
+  elseif format.type == 'json_object' then
+    return { kind = 'json' }
+  elseif format.type ~= 'json_schema' then
+    bad('response_format.type: unknown value ' .. json.encode(format.type), 'response_format.type')
+  end
+  local inner = read.table(format.json_schema, 'response_format.json_schema', 'an object') or {}
+  return {
+    kind = 'schema',
+    name = read.maybe_text(inner.name),
+    description = read.maybe_text(inner.description),
+    schema = read.table(inner.schema, 'response_format.json_schema.schema', 'an object'),
+    strict = opt(inner.strict),
+  }
+end
+
+local function read_reasoning(body)
+  local object = read.maybe_table(body.reasoning)
+  local word = read.text(body.reasoning_effort, 'reasoning_effort')
+    or read.maybe_text(object.effort)
+  if word then
+    word = FROM_EFFORT[word] or word
+    if not effort.known(word) then
+      bad('reasoning_effort: unknown value ' .. json.encode(word), 'reasoning_effort')
+    end
+  end
+  local budget = read.maybe_number(object.max_tokens)
+  local old = read.maybe_table(body.thinking)
+  if not word and not budget then
+    budget = read.maybe_number(old.budget_tokens)
+    if old.type == 'disabled' or body.enable_thinking == false or object.enabled == false then
+      word = 'off'
+    elseif old.type == 'enabled' or body.enable_thinking == true or object.enabled == true then
+      word = not budget and 'auto' or nil
+    end
+  end
+  if not word and not budget then
+    return nil
+  end
+  return { effort = word, budget = budget, visible = word ~= 'off' and object.exclude ~= true }
+end
+
+local function read_stop(body)
+  local stop = opt(body.stop)
+  if type(stop) == 'string' then
+    stop = { stop }
+  elseif stop ~= nil and type(stop) ~= 'table' then
+    bad('stop must be a string or an array of strings', 'stop')
+  end
+  local list = {}
+  for i, text in ipairs(stop or {}) do
+    list[i] = read.text(text, 'stop[' .. (i - 1) .. ']')
+  end
+  return #list > 0 and list or nil
+end
+
+local function read_unknown(body, lost)
+  for _, key in ipairs(json.keys(body)) do
+    local value = body[key]
+    local harmless = HARMLESS[key]
+    if not KNOWN[key] and value ~= json.null and not (harmless and harmless(value)) then
+      lost('request.' .. key)
+    end
+  end
+end
+
+--- @param body table
+--- @param ctx px.Context
+--- @return px.Request
+function M.read(body, ctx)
+  local lost = read.losses(ctx)
+  if type(body) ~= 'table' or json.is_array(body) then
+    bad('the body must be a JSON object')
+  end
+  local messages = read.table(body.messages, 'messages', 'an array')
+  if not messages or #messages == 0 then
+    bad('messages must hold at least one message', 'messages')
+  end
+  local options = read.maybe_table(body.stream_options)
+  local request = {
+    model = read.text(body.model, 'model') or bad('model is missing', 'model'),
+    tool_choice = read_choice(body),
+    parallel = opt(body.parallel_tool_calls),
+    temperature = read.number(body.temperature, 'temperature'),
+    top_p = read.number(body.top_p, 'top_p'),
+    top_k = read.number(body.top_k, 'top_k'),
+    max_tokens = read.count(body.max_completion_tokens, 'max_completion_tokens')
+      or read.count(body.max_tokens, 'max_tokens'),
+    stop = read_stop(body),
+    seed = read.number(body.seed, 'seed'),
+    presence_penalty = read.number(body.presence_penalty, 'presence_penalty'),
+    frequency_penalty = read.number(body.frequency_penalty, 'frequency_penalty'),
+    response_format = read_format(body),
+    reasoning = read_reasoning(body),
+    verbosity = read.text(body.verbosity, 'verbosity'),
+    user = read.maybe_text(body.safety_identifier) or read.text(body.user, 'user'),
+    metadata = read.table(body.metadata, 'metadata', 'an object'),
+    service_tier = read.text(body.service_tier, 'service_tier'),
+    n = read.count(body.n, 'n'),
+    stream = body.stream == true,
+    include_usage = options.include_usage == true,
+  }
+  read_unknown(body, lost)
+  incoming.read(messages, request, lost)
+  read_tools(body, request, lost)
+  return request
+end
+
+-- Writing -----------------------------------------------------------------------------------------
+
+local function write_tools(request, ctx, lost)
+  local tools, custom = {}, {}
+  for _, tool in ipairs(request.tools or {}) do
+    local name = ids.shorten(ctx, tool.name)
+    if tool.hosted then
+      lost('tools.' .. (read.maybe_text(tool.hosted.type) or 'hosted'))
+    elseif tool.custom then
+      custom[tool.name] = true
+      local format = type(tool.custom) == 'table' and tool.custom or nil
+      tools[#tools + 1] = {
+        type = 'custom',
+        custom = { name = name, description = tool.description, format = format },
+      }
+    else
+      tools[#tools + 1] = {
+        type = 'function',
+        ['function'] = {
+          name = name,
+          description = tool.description,
+          parameters = tool.schema,
+          strict = tool.strict,
+        },
+      }
+    end
+    if tool.cache then
+      lost('tools.cache')
+    end
+  end
+  return #tools > 0 and tools or nil, custom
+end
+
+local function named(name, ctx, custom)
+  local kind = custom[name] and 'custom' or 'function'
+  return { type = kind, [kind] = { name = ids.shorten(ctx, name) } }
+end
+
+local function write_choice(request, ctx, custom, lost)
+  local choice = request.tool_choice
+  if not choice then
+    return nil
+  elseif choice.mode == 'any' then
+    return 'required'
+  elseif choice.mode == 'subset' then
+    local list = {}
+    for i, name in ipairs(choice.names) do
+      list[i] = named(name, ctx, custom)
+    end
+    return {
+      type = 'allowed_tools',
+      allowed_tools = { mode = choice.required and 'required' or 'auto', tools = list },
+    }
+  elseif choice.mode == 'one' then
+    for _, tool in ipairs(request.tools) do
+      if tool.name == choice.name and not tool.hosted then
+        return named(choice.name, ctx, custom)
+      end
+    end
+    lost('tool_choice')
+    return nil
+  end
+  return choice.mode
+end
+
+local function write_format(body, request)
+  local format = request.response_format
+  if not format then
+    return
+  elseif format.kind == 'schema' and format.schema then
+    body.response_format = {
+      type = 'json_schema',
+      json_schema = {
+        name = format.name and ids.shorten({}, format.name) or 'response',
+        description = format.description,
+        schema = format.schema,
+        strict = format.strict,
+      },
+    }
+    return
+  end
+  body.response_format = { type = 'json_object' }
+  if not outgoing.mentions_json(body.messages) then
+    table.insert(body.messages, 1, { role = 'system', content = 'Answer with one JSON object.' })
+  end
+end
+
+local function write_reasoning(body, request, knowledge, lost)
+  local wish = request.reasoning and effort.wish(request.reasoning)
+  if not wish or wish == 'auto' then
+    return
+  end
+  if not knowledge.effort then
+    if wish ~= 'off' then
+      lost('params.reasoning')
+    end
+    return
+  end
+  local given = effort.clamp(wish, knowledge.effort)
+  if given ~= wish then
+    lost('params.reasoning')
+  end
+  body.reasoning_effort = TO_EFFORT[given] or given
+end
+
+local function write_sampling(body, request, knowledge, lost)
+  local free = not knowledge.no_sampling or body.reasoning_effort == 'none'
+  for _, name in ipairs({ 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty' }) do
+    local value = request[name]
+    local default = name:find('penalty') and 0 or 1
+    if value ~= nil and (free or value == default) then
+      body[name] = free and value or nil
+    elseif value ~= nil then
+      lost('params.' .. name)
+    end
+  end
+  body.seed = request.seed
+  if request.top_k then
+    lost('params.top_k')
+  end
+  if request.stop and knowledge.no_stop then
+    lost('params.stop')
+  elseif request.stop then
+    body.stop = {}
+    for i = 1, math.min(4, #request.stop) do
+      body.stop[i] = request.stop[i]
+    end
+    if #request.stop > 4 then
+      lost('params.stop')
+    end
+  end
+end
+
+local function write_limits(body, request, knowledge, lost)
+  local most = request.max_tokens
+  if most and knowledge.max_output and most > knowledge.max_output then
+    most = knowledge.max_output
+    lost('params.max_tokens')
+  end
+  body[knowledge.max_completion_tokens and 'max_completion_tokens' or 'max_tokens'] = most
+end
+
+local function write_rest(body, request, lost)
+  local user = request.user
+  body.user = user and (#user > 128 and 'user_' .. ids.hash(user) or user) or nil
+  body.metadata = request.metadata
+  body.verbosity = request.verbosity
+  body.n = request.n
+  if request.service_tier and TIERS[request.service_tier] then
+    body.service_tier = request.service_tier
+  elseif request.service_tier then
+    lost('params.service_tier')
+  end
+  if request.stream then
+    body.stream = true
+    body.stream_options = { include_usage = true }
+  end
+end
+
+--- @param request px.Request
+--- @param ctx px.Context
+--- @return table body
+function M.write(request, ctx)
+  local lost = read.losses(ctx)
+  local knowledge = ctx.knowledge or {}
+  local tools, custom = write_tools(request, ctx, lost)
+  local body = {
+    model = ctx.model or request.model,
+    messages = outgoing.write(request, ctx, lost),
+    tools = tools,
+  }
+  if tools then
+    body.tool_choice = write_choice(request, ctx, custom, lost)
+    body.parallel_tool_calls = request.parallel
+  end
+  write_format(body, request)
+  write_reasoning(body, request, knowledge, lost)
+  write_sampling(body, request, knowledge, lost)
+  write_limits(body, request, knowledge, lost)
+  write_rest(body, request, lost)
+  return json.object(body)
+end
+
+return M
