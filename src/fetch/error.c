@@ -6,13 +6,19 @@
 
 #include "inner.h"
 
+/// The library says "out of memory" when a line of the head outgrows its 100 KiB. Between the
+/// request and the end of the head that is what happens, if memory is not truly short.
+static bool long_line(const struct px_fetch *fetch)
+{
+    return fetch->code == CURLE_OUT_OF_MEMORY && fetch->phase != FETCH_CONNECTING &&
+           !fetch->answer.done;
+}
+
 enum px_fetch_failure px_failure_of(const struct px_fetch *fetch, CURLcode code)
 {
     switch (code) {
     case CURLE_OK: return fetch->answer.done ? PX_FETCH_NONE : PX_FETCH_CUT;
-    case CURLE_OUT_OF_MEMORY:
-        // What the library says of a header line that is too long for it.
-        return strstr(fetch->error, "header") ? PX_FETCH_PROTOCOL : PX_FETCH_INTERNAL;
+    case CURLE_OUT_OF_MEMORY: return long_line(fetch) ? PX_FETCH_PROTOCOL : PX_FETCH_INTERNAL;
     case CURLE_OPERATION_TIMEDOUT: return PX_FETCH_TIMEOUT;
     default: break;
     }
@@ -143,6 +149,8 @@ void px_failure_text(const struct px_fetch *fetch, char *text, size_t size)
         snprintf(text, size, "%s: %s", host, fetch->fault);
     } else if (fetch->code == CURLE_OK || fetch->code == CURLE_GOT_NOTHING) {
         snprintf(text, size, "%s closed the connection before its answer", host);
+    } else if (long_line(fetch)) {
+        snprintf(text, size, "%s: a line in the head of the answer is too long", host);
     } else if (fetch->code == CURLE_PARTIAL_FILE) {
         snprintf(text, size, "%s closed the connection before the end of its answer", host);
     } else if (connect_text(fetch, host, via, words, text, size)) {

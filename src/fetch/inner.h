@@ -31,6 +31,7 @@ struct px_fetch {
 
     bool queued;
     bool opened;     ///< The easy handle is in the multi handle.
+    bool busy;       ///< Opened, and the library has not reported its end.
     bool over;       ///< Ended, failed or cancelled: the library's callbacks must refuse.
     bool cancelled;  ///< The owner does not want to hear of it again.
     bool paused;     ///< The owner does not want data.
@@ -75,6 +76,7 @@ struct px_sock {
     struct px_fetcher *fetcher;
     curl_socket_t fd;
     struct px_poll *poll;
+    int want;  ///< What the library waits for.
     bool ours;
 };
 
@@ -82,8 +84,8 @@ struct px_fetcher {
     struct px_loop *loop;
     CURLM *multi;
     size_t max_idle;
-    size_t live;    ///< Transfers that have not ended for their owners.
-    size_t opened;  ///< Easy handles in the multi handle.
+    size_t live;  ///< Transfers that have not ended for their owners.
+    size_t busy;  ///< Transfers that have a connection or wait for one.
 
     struct px_timer timer;  ///< The library's.
     bool kick;              ///< The library's timer is due now.

@@ -12,11 +12,7 @@
 
 #include "inner.h"
 
-static void on_ready(void *user, int events)
-{
-    struct px_sock *sock = user;
-    px_fetcher_ready(sock->fetcher, sock->fd, events);
-}
+static void on_ready(void *user, int events);
 
 static struct px_sock **slot_of(struct px_fetcher *fetcher, curl_socket_t fd)
 {
@@ -69,6 +65,30 @@ static void drop(struct px_fetcher *fetcher, curl_socket_t fd)
     }
 }
 
+static enum px_status want(struct px_sock *sock, int events)
+{
+    sock->want = events;
+    return px_poll_want(sock->poll, events);
+}
+
+static void on_ready(void *user, int events)
+{
+    struct px_sock *sock = user;
+    struct px_fetcher *fetcher = sock->fetcher;
+    curl_socket_t fd = sock->fd;
+    if (!(events & PX_POLL_ERROR)) {
+        px_fetcher_ready(fetcher, fd, events);
+        return;
+    }
+    // The library finds out for itself what is wrong if it reads and writes: told of an error it
+    // would give the transfer up without that. The poll has stopped, and the library, should it
+    // still want the same, would not say so again.
+    px_fetcher_ready(fetcher, fd, PX_POLL_READ | PX_POLL_WRITE);
+    if (find(fetcher, fd) == sock && want(sock, sock->want)) {
+        px_fetcher_ready(fetcher, fd, PX_POLL_ERROR);
+    }
+}
+
 int px_on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock_user)
 {
     (void)sock_user;
@@ -77,7 +97,7 @@ int px_on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock_
     if (what == CURL_POLL_REMOVE) {
         if (sock && !sock->ours) {
             drop(fetcher, fd);
-        } else if (sock && px_poll_want(sock->poll, 0)) {
+        } else if (sock && want(sock, 0)) {
             sock->ours = true;  // Wanting nothing cannot fail.
         }
         return 0;
@@ -85,7 +105,7 @@ int px_on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *sock_
     int events =
         (what & CURL_POLL_IN ? PX_POLL_READ : 0) | (what & CURL_POLL_OUT ? PX_POLL_WRITE : 0);
     sock = sock ? sock : add(fetcher, fd, false);
-    if (!sock || px_poll_want(sock->poll, events)) {
+    if (!sock || want(sock, events)) {
         // An error returned from here would end every transfer of the library: fail only this one.
         struct px_fetch *fetch = NULL;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &fetch);

@@ -20,11 +20,19 @@ static struct px_str looked_up(const struct px_fetch *fetch, char *text, size_t 
     return (struct px_str){ text, (size_t)len };
 }
 
-static void limit_connections(struct px_fetcher *fetcher)
+/// Notes whether the transfer has a connection in use, and tells the library how many to keep.
+///
+/// The library counts connections in use among those that it keeps, and looks at the limit only
+/// when a transfer gives its connection back. That one is not in use any more.
+static void set_busy(struct px_fetch *fetch, bool busy)
 {
-    // The library counts connections in use, too.
-    curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS,
-                      (long)(fetcher->opened + (fetcher->max_idle ? fetcher->max_idle : 1)));
+    struct px_fetcher *fetcher = fetch->fetcher;
+    if (fetch->busy != busy) {
+        fetch->busy = busy;
+        fetcher->busy += busy ? 1 : -1;
+        size_t keep = fetcher->max_idle + (fetcher->busy ? fetcher->busy - 1 : 0);
+        curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, (long)(keep ? keep : 1));
+    }
 }
 
 static void open_transfer(struct px_fetch *fetch)
@@ -39,12 +47,11 @@ static void open_transfer(struct px_fetch *fetch)
             return;
         }
     }
-    fetcher->opened++;
     fetch->opened = true;
-    limit_connections(fetcher);
+    set_busy(fetch, true);
     if (curl_multi_add_handle(fetcher->multi, fetch->easy)) {
-        fetcher->opened--;
         fetch->opened = false;
+        set_busy(fetch, false);
         px_fetch_fail(fetch, PX_FETCH_INTERNAL, "the transfer cannot be started");
     }
 }
@@ -80,8 +87,7 @@ static void finish(struct px_fetch *fetch)
     }
     if (fetch->opened) {
         curl_multi_remove_handle(fetcher->multi, fetch->easy);
-        fetcher->opened--;
-        limit_connections(fetcher);
+        set_busy(fetch, false);
     }
     px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
     fetch->easy = NULL;
@@ -129,6 +135,7 @@ void px_fetch_end(struct px_fetch *fetch, CURLcode code)
         fetch->over = true;
         fetch->code = code;
         fetch->failure = px_failure_of(fetch, code);
+        set_busy(fetch, false);
         px_fetcher_queue(fetch);
     }
 }
