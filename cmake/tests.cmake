@@ -2,6 +2,13 @@
 # Fuzzers:    tests/fuzz/<layer>/fuzz_*.c, likewise; a folder corpus_<name> beside one is its seed.
 set(PX_LAYERS base crypto json sse http net fetch exchange state script server)
 
+# Lets a test stand between the code and functions that it calls: __wrap_NAME() replaces NAME().
+function(px_wrap target)
+    foreach(name IN LISTS ARGN)
+        target_link_options(${target} PRIVATE LINKER:--wrap=${name})
+    endforeach()
+endfunction()
+
 if(PX_TESTS)
     enable_testing()
     pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
@@ -16,6 +23,8 @@ if(PX_TESTS)
             add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
             set_tests_properties(${target} PROPERTIES TIMEOUT 120)
         endforeach()
+        # What a folder's tests need beyond their layer they say themselves.
+        include(${PROJECT_SOURCE_DIR}/tests/unit/${layer}/extra.cmake OPTIONAL)
     endforeach()
 
     # Lua specs that need no more of the engine than px.json.

@@ -1,0 +1,1 @@
+px_wrap(http_test_alloc malloc calloc realloc inflateInit2_ ZSTD_createDCtx)

@@ -1,0 +1,1 @@
+px_wrap(sse_test_alloc malloc calloc realloc)
