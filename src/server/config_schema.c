@@ -202,7 +202,7 @@ static const struct px_config_rule root_members[] = {
     { "default_provider", STRING, .form = PX_FORM_NAME },
     { "providers", OBJECT, .item = &provider, .standard = "{}" },
     { "proxy", OBJECT, .members = proxy_members },
-    { "models", OBJECT, .item = &text_list, .standard = "{}" },
+    { "models", OBJECT, .item = &text, .standard = "{}" },
     { "fallback", OBJECT, .flags = PX_CONFIG_LATER, .item = &fallback_item, .standard = "{}" },
     { "prompt", LIST, .flags = PX_CONFIG_LATER, .item = &prompt, .standard = "[]" },
     { "params", LIST, .flags = PX_CONFIG_LATER, .item = &params, .standard = "[]" },

@@ -1,0 +1,10 @@
+-- Rules live in this folder and are loaded in the order of their names. Change one and save: the
+-- next request obeys it, streams that are running go on with the rules that they began with.
+--
+-- A first rule. Remove the dashes before the lines below, save, and ask the demo for model "loud":
+--
+-- px.on('request', { model = 'loud', desc = 'answers in one word' }, function(req)
+--   req.params.temperature = 0
+--   req.params.max_tokens = 16
+--   px.log.info('a request for ' .. req.model)
+-- end)

@@ -1,0 +1,7 @@
+-- Other names for models. What stands on the left is what a client asks for; on the right is a
+-- configured provider and its model, or only a model. Nothing here is active until the dashes go.
+--
+-- px.models {
+--   ['gpt-4o'] = 'claude-custom:claude-sonnet-4-5',
+--   ['claude-*haiku*'] = 'openai-custom:gpt-5-mini',
+-- }
