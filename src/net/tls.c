@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -61,14 +62,12 @@ static enum px_status load(struct px_tls *tls, const struct px_tls_conf *conf, s
         return fail_ssl(err, what, "give a readable PEM file, the chain after the certificate");
     }
     if (SSL_CTX_use_PrivateKey_file(tls->ctx, conf->key_file, SSL_FILETYPE_PEM) != 1) {
+        bool other = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
         snprintf(what, sizeof(what), "key %s", conf->key_file);
         return fail_ssl(err, what,
-                        asked ? "it has a passphrase: store it without one"
-                              : "give a readable PEM file with the certificate's private key");
-    }
-    if (SSL_CTX_check_private_key(tls->ctx) != 1) {
-        snprintf(what, sizeof(what), "key %s", conf->key_file);
-        return fail_ssl(err, what, "it does not belong to the certificate");
+                        asked   ? "it has a passphrase: store it without one"
+                        : other ? "it does not belong to the certificate"
+                                : "give a readable PEM file with the certificate's private key");
     }
     SSL_CTX_set_default_passwd_cb_userdata(tls->ctx, NULL);
     return PX_OK;
