@@ -11,7 +11,7 @@ local read = require('protocol._read')
 local M = {}
 
 --- @class px.Calls
---- @field seen boolean Some call came.
+--- @field seen boolean Some call has started.
 
 --- @param ctx px.Context
 --- @param next_index fun(): integer Numbers the blocks of the reply.
@@ -55,6 +55,7 @@ function M.new(ctx, next_index)
       events[#events + 1] = { kind = 'signature', index = index, text = slot.proof }
       events[#events + 1] = { kind = 'block_stop', index = index }
     end
+    out.seen = true
     slot.index = next_index()
     events[#events + 1] = {
       kind = 'tool_start',
@@ -94,10 +95,11 @@ function M.new(ctx, next_index)
   --- @param events px.Event[]
   --- @param before fun(events: px.Event[]) Called ahead of a new block.
   function out.take(delta, events, before)
-    local custom = delta.type == 'custom' or type(delta.custom) == 'table'
+    -- Snowflake sends an empty `custom` beside every function.
+    local custom = delta.type == 'custom'
+      or (type(delta.custom) == 'table' and type(delta['function']) ~= 'table')
     local inner = read.maybe_table(custom and delta.custom or delta['function'])
     local slot = slot_for(delta)
-    out.seen = true
     slot.custom = custom or slot.custom or nil
     local name = read.maybe_text(inner.name)
     if name and name ~= '' and not slot.name then

@@ -80,6 +80,31 @@ function part_of.file(part, path)
   return block
 end
 
+-- Of Mistral and Perplexity: a URL, or base64 without a word about it.
+local function linked(name)
+  return function(part, path)
+    local link = part[name]
+    local url = type(link) == 'table' and link.url or link
+    if type(url) ~= 'string' then
+      bad(path .. '.' .. name .. ' must have a url', path .. '.' .. name)
+    end
+    local title = read.maybe_text(part.file_name) or read.maybe_text(part.document_name)
+    local kind, data = media.parse(url)
+    if not kind and url:find('^%a[%w+.-]*://') then
+      return { kind = 'document', url = url, title = title }
+    end
+    data = data or url
+    return { kind = 'document', media = media.sniff(kind, data), data = data, title = title }
+  end
+end
+part_of.document_url = linked('document_url')
+part_of.file_url = linked('file_url')
+
+function part_of.video_url(_, _, lost)
+  lost('request.messages.video')
+  return { kind = 'text', text = '[video omitted]' }
+end
+
 function part_of.refusal(part, path)
   return { kind = 'refusal', text = read.text(part.refusal, path .. '.refusal') or '' }
 end
@@ -102,7 +127,8 @@ end
 --- @param blocks px.Block[]
 --- @param content any
 --- @param path string
-function M.content(blocks, content, path)
+--- @param lost fun(path: string)
+function M.content(blocks, content, path, lost)
   if content == nil or content == null then
     return
   elseif type(content) == 'string' then
@@ -125,7 +151,7 @@ function M.content(blocks, content, path)
         bad(('%s.type: unknown part type %s'):format(at, json.encode(part.type or null)),
           at .. '.type')
       end
-      local block = make(part, at)
+      local block = make(part, at, lost)
       block.cache = cache_of(part)
       blocks[#blocks + 1] = block
     end
@@ -201,10 +227,10 @@ local function call_proof(blocks, call)
   end
 end
 
-local function assistant(message, path, state)
+local function assistant(message, path, state, lost)
   local blocks = {}
   thinking(blocks, message)
-  M.content(blocks, message.content, path .. '.content')
+  M.content(blocks, message.content, path .. '.content', lost)
   local refusal = read.text(message.refusal, path .. '.refusal')
   if refusal and refusal ~= '' then
     blocks[#blocks + 1] = { kind = 'refusal', text = refusal }
@@ -227,7 +253,7 @@ local function assistant(message, path, state)
   return blocks
 end
 
-local function result(message, path, state)
+local function result(message, path, state, lost)
   local id
   if message.role == 'function' then
     local name = read.text(message.name, path .. '.name') or ''
@@ -244,7 +270,7 @@ local function result(message, path, state)
     name = state.names[id] or read.maybe_text(message.name),
     blocks = {},
   }
-  M.content(block.blocks, message.content, path .. '.content')
+  M.content(block.blocks, message.content, path .. '.content', lost)
   local last = block.blocks[#block.blocks]
   block.cache = last and last.cache
   return block
@@ -279,18 +305,19 @@ function M.read(messages, request, lost)
     read.unknown(message, KNOWN, 'request.messages.', lost)
     local last, name = turns[#turns], read.text(message.name, path .. '.name')
     if role == 'system' and not last then
-      M.content(system, message.content, path .. '.content')
+      M.content(system, message.content, path .. '.content', lost)
     elseif role == 'tool' then
       if not (last and last.results) then
         last = { role = 'user', blocks = {}, results = true }
         turns[#turns + 1] = last
       end
-      last.blocks[#last.blocks + 1] = result(message, path, state)
+      last.blocks[#last.blocks + 1] = result(message, path, state, lost)
     elseif role == 'assistant' then
-      turns[#turns + 1] = { role = role, name = name, blocks = assistant(message, path, state) }
+      local blocks = assistant(message, path, state, lost)
+      turns[#turns + 1] = { role = role, name = name, blocks = blocks }
     else
       local blocks = {}
-      M.content(blocks, message.content, path .. '.content')
+      M.content(blocks, message.content, path .. '.content', lost)
       turns[#turns + 1] = { role = role, name = name, blocks = blocks }
     end
   end

@@ -3,7 +3,6 @@
 --- Text, thinking and refusal share one open block: a change of kind closes it. Finish and usage
 --- are held to the end, since upstreams send them early, twice, or after the finish.
 
-local json = require('px.json')
 local calls = require('protocol.openai_chat._calls')
 local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
@@ -13,13 +12,17 @@ local usage = require('protocol.openai_chat._usage')
 
 local M = {}
 
-local null = json.null
+
+local function said(text)
+  return type(text) == 'string' and text ~= ''
+end
 
 --- @param ctx px.Context
 function M.new(ctx)
   local count, open, open_kind = 0, nil, nil
   local started, done, failed = false, false, false
   local reason, usage_body, citations, called_old
+  local plain = false -- Thinking comes as plain text, beside which details only prove.
   local self = {}
 
   local function next_index()
@@ -28,6 +31,12 @@ function M.new(ctx)
   end
 
   local tools = calls.new(ctx, next_index)
+
+  local function lose(path)
+    if ctx.lost then
+      ctx.lost(path)
+    end
+  end
 
   local function close(events)
     if open then
@@ -70,8 +79,8 @@ function M.new(ctx)
   local function add_thinking(events, delta)
     local list = delta.reasoning_details
     local text = read.maybe_text(delta.reasoning_content) or read.maybe_text(delta.reasoning)
-    local plain = text and text ~= ''
-    if plain then
+    if text and text ~= '' then
+      plain = true
       add(events, 'thinking', text)
     end
     for _, item in ipairs(type(list) == 'table' and list or {}) do
@@ -135,21 +144,23 @@ function M.new(ctx)
       end
     end
     local old = delta.function_call
-    if type(old) == 'table' then
+    if type(old) == 'table' and (said(old.name) or said(old.arguments)) then
       called_old = called_old or ('call_%s_f'):format(ctx.id or '0')
       tools.take({ index = 0, id = called_old, ['function'] = old }, events, close)
     end
     if type(delta.annotations) == 'table' then
       add_citations(events, delta.annotations)
     end
-    if (type(delta.images) == 'table' and #delta.images > 0)
-      or (delta.audio and delta.audio ~= null) then
-      if ctx.lost then
-        ctx.lost(delta.audio and delta.audio ~= null and 'reply.audio' or 'reply.images')
+    if type(delta.images) == 'table' and #delta.images > 0 then
+      lose('reply.images')
+    end
+    local audio = delta.audio
+    if type(audio) == 'table' then
+      if said(audio.data) then
+        lose('reply.audio')
       end
-      local transcript = read.maybe_text(read.maybe_table(delta.audio).transcript)
-      if transcript and transcript ~= '' then
-        add(events, 'text', transcript)
+      if said(audio.transcript) then
+        add(events, 'text', audio.transcript)
       end
     end
   end
