@@ -200,7 +200,7 @@ struct heard {
     int64_t content_length;
     char headers[4096];  ///< "name=value;" for each.
     char *data;
-    size_t data_len, pieces;
+    size_t data_len, data_cap, pieces;
     bool ended;
     enum px_fetch_failure failure;
     char text[400];
@@ -242,7 +242,10 @@ FAKE void heard_data(void *user, struct px_str bytes)
     struct heard *heard = user;
     assert_int_equal(heard->heads, 1);
     assert_false(heard->ended);
-    heard->data = realloc(heard->data, heard->data_len + bytes.len + 1);
+    if (heard->data_len + bytes.len >= heard->data_cap) {
+        heard->data_cap = (heard->data_cap + bytes.len) * 2 + 1;
+        heard->data = realloc(heard->data, heard->data_cap);
+    }
     memcpy(heard->data + heard->data_len, bytes.ptr, bytes.len);
     heard->data_len += bytes.len;
     heard->data[heard->data_len] = '\0';

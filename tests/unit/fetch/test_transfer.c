@@ -269,7 +269,8 @@ static void serve_count(struct peer *peer)
         }
         char head[200], answer[64];
         int len = snprintf(answer, sizeof(answer), "%zu %u", peer->body_len, sum);
-        snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len, answer);
+        snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len,
+                 answer);
         fake_say(peer, head);
     }
 }
