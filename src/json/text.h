@@ -10,10 +10,44 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte must b
 
 #define EACH_BYTE(value) (0x0101010101010101ULL * (value))
 
+typedef signed char px_bytes __attribute__((vector_size(16)));
+typedef uint64_t px_words __attribute__((vector_size(16)));
+
+static inline px_words special_bytes(const char *at)
+{
+    px_bytes bytes;
+    memcpy(&bytes, at, sizeof(bytes));
+    // What is not ASCII is negative.
+    return (px_words)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+}
+
+#define BLOCK 64
+
+/// Skips whole blocks without a special byte.
+static inline const char *skip_plain_blocks(const char *at, const char *end)
+{
+    while (end - at >= BLOCK) {
+        px_words hit = special_bytes(at) | special_bytes(at + 16) | special_bytes(at + 32) |
+                       special_bytes(at + 48);
+        if (hit[0] | hit[1]) {
+            break;
+        }
+        at += BLOCK;
+    }
+    return at;
+}
+
 /// Finds the first byte that is a quote, a backslash, a control character or not ASCII.
 static inline const char *plain_end(const char *at, const char *end)
 {
+    const char *long_run = at + BLOCK;
     while (end - at >= 8) {
+        if (at == long_run) {
+            at = skip_plain_blocks(at, end);
+            if (end - at < 8) {
+                break;
+            }
+        }
         uint64_t word;
         memcpy(&word, at, 8);
         uint64_t quote = word ^ EACH_BYTE('"');
