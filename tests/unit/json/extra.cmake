@@ -1,2 +1,1 @@
-# The test makes allocations fail.
-target_link_options(json_test_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+px_wrap(json_test_memory malloc calloc realloc)

@@ -1,0 +1,1 @@
+px_wrap(script_test_json_lua malloc calloc realloc)
