@@ -105,6 +105,9 @@ static enum px_status run(struct px_config_load *load, struct px_config **out)
     enum px_status st = find_folder(load);
     st = st ? st : read_tree(load);
     st = st ? st : px_config_overlay(load);
+    if (!st && load->report->errors > errors) {
+        return PX_EINVAL;  // The tree is not what the person meant: more lines would mislead.
+    }
     st = st ? st : px_config_check(load, load->root, &px_config_root);
     st = st ? st : px_config_cross(load);
     if (st || load->report->errors > errors) {

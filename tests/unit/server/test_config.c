@@ -114,7 +114,7 @@ static const struct {
       "W p.json:4:9: providers.p.accounts[0].queue: has no effect in this version" },
     // -- Settings that a type declares
     { "{" BASE ",\"providers\":{\"p\":{\"type\":\"demo\",\"region\":\"eu\",\n\"regoin\":1,"
-               "\"tries\":\"x\"}}}",
+      "\"tries\":\"x\"}}}",
       "W p.json:2:10: providers.p.regoin: unknown member; did you mean \"region\"?\n"
       "E p.json:2:20: providers.p.tries: expected a number, found another string" },
     // -- Names that refer to others
