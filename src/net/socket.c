@@ -62,7 +62,7 @@ static enum px_status bind_socket(const struct px_listen_conf *conf, bool shared
                                   struct px_error *err)
 {
     struct sockaddr_storage addr;
-    socklen_t len;
+    socklen_t len = 0;
     enum px_status st = parse_address(conf, &addr, &len, err);
     if (st) {
         return st;
