@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "px/status.h"
 
 /// Server side TLS settings: certificate, key, TLS 1.2 or newer, ALPN `http/1.1` alone.
@@ -19,3 +21,9 @@ struct px_tls *px_tls_hold(struct px_tls *tls);
 
 /// NULL is allowed. Connections made with it go on: they hold it themselves.
 void px_tls_drop(struct px_tls *tls);
+
+/// Sets `*ended` once the other side of somebody else's OpenSSL connection (an `SSL *` of
+/// libcurl's) says that it ends. libcurl takes a connection that merely breaks off for an end.
+///
+/// @param ended Borrowed as long as `ssl` lives.
+PX_CHECK enum px_status px_tls_watch_end(void *ssl, bool *ended);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "inner.h"
+#include "px/http.h"
+#include "px/tls.h"
 
 static uint64_t now_of(const struct px_fetch *fetch)
 {
@@ -75,16 +77,38 @@ void px_fetch_shed_body(struct px_fetch *fetch)
     fetch->body = NULL;
 }
 
+/// An answer without a length over TLS ends with the connection. The library does not care whether
+/// the connection was ended or cut, so this is watched for.
+static bool watch_end(struct px_fetch *fetch, const struct px_fetch_head *head)
+{
+    bool by_close = fetch->target.secure && !fetch->head_only && head->content_length < 0 &&
+                    head->status != 204 && head->status != 304 &&
+                    memcmp(fetch->answer.text.ptr, "HTTP/1", 6) == 0;
+    for (size_t i = 0; by_close && i < head->header_count; i++) {
+        by_close = !px_http_same(head->headers[i].name, PX_STR("transfer-encoding"));
+    }
+    struct curl_tlssessioninfo *tls = NULL;
+    if (!by_close || curl_easy_getinfo(fetch->easy, CURLINFO_TLS_SSL_PTR, &tls) || !tls ||
+        !tls->internals) {
+        return true;
+    }
+    fetch->by_close = true;
+    return px_tls_watch_end(tls->internals, &fetch->tls_ended) == PX_OK;
+}
+
 static bool hand_over_head(struct px_fetch *fetch)
 {
     struct px_fetch_head head;
     if (px_answer_read(&fetch->answer, &head)) {
         return false;
     }
-    fetch->fns.on_head(fetch->user, &head);
+    bool watched = watch_end(fetch, &head);
+    if (watched) {
+        fetch->fns.on_head(fetch->user, &head);
+    }
     free((void *)head.headers);
     px_answer_deinit(&fetch->answer);
-    return true;
+    return watched;
 }
 
 static void refuse_head(struct px_fetch *fetch, enum px_answer_line verdict)

@@ -112,6 +112,7 @@ static CURLcode set_method(struct px_fetch *fetch)
             SET(CURLOPT_POSTFIELDS, fetch->body ? fetch->body->ptr : "");
         }
     } else if (method_is(fetch, "HEAD")) {
+        fetch->head_only = true;
         SET(CURLOPT_NOBODY, 1L);
     }
     if (!method_is(fetch, own)) {

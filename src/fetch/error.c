@@ -17,7 +17,9 @@ static bool long_line(const struct px_fetch *fetch)
 enum px_fetch_failure px_failure_of(const struct px_fetch *fetch, CURLcode code)
 {
     switch (code) {
-    case CURLE_OK: return fetch->answer.done ? PX_FETCH_NONE : PX_FETCH_CUT;
+    case CURLE_OK:
+        return fetch->answer.done && (!fetch->by_close || fetch->tls_ended) ? PX_FETCH_NONE
+                                                                            : PX_FETCH_CUT;
     case CURLE_OUT_OF_MEMORY: return long_line(fetch) ? PX_FETCH_PROTOCOL : PX_FETCH_INTERNAL;
     case CURLE_OPERATION_TIMEDOUT: return PX_FETCH_TIMEOUT;
     default: break;
@@ -116,6 +118,9 @@ static bool connect_text(const struct px_fetch *fetch, const char *host, const c
         snprintf(text, size, "certificate of %s is not trusted: %s", proxy_verdict ? via : host,
                  words);
         return true;
+    case CURLE_SSL_CONNECT_ERROR:
+        snprintf(text, size, "TLS with %s failed: %s", host, words);
+        return true;
     case CURLE_SSL_CACERT_BADFILE:
         snprintf(text, size, "the CA file for %s cannot be read", host);
         return true;
@@ -147,11 +152,12 @@ void px_failure_text(const struct px_fetch *fetch, char *text, size_t size)
         limit_text(fetch, host, text, size);
     } else if (fetch->fault) {
         snprintf(text, size, "%s: %s", host, fetch->fault);
-    } else if (fetch->code == CURLE_OK || fetch->code == CURLE_GOT_NOTHING) {
-        snprintf(text, size, "%s closed the connection before its answer", host);
     } else if (long_line(fetch)) {
         snprintf(text, size, "%s: a line in the head of the answer is too long", host);
-    } else if (fetch->code == CURLE_PARTIAL_FILE) {
+    } else if (!fetch->answer.done &&
+               (fetch->code == CURLE_OK || fetch->code == CURLE_GOT_NOTHING)) {
+        snprintf(text, size, "%s closed the connection before its answer", host);
+    } else if (fetch->code == CURLE_OK || fetch->code == CURLE_PARTIAL_FILE) {
         snprintf(text, size, "%s closed the connection before the end of its answer", host);
     } else if (connect_text(fetch, host, via, words, text, size)) {
         return;

@@ -39,6 +39,9 @@ struct px_fetch {
     bool dialled;    ///< It has opened a socket: the look-up gave an address.
     bool held;       ///< The library keeps data back because of that.
     bool unwanted;   ///< The body may be freed once it is sent.
+    bool head_only;  ///< HEAD: the answer has no body, whatever its head says.
+    bool by_close;   ///< The answer ends with its TLS connection.
+    bool tls_ended;  ///< The other side has said that the connection ends.
     bool posted;     ///< The library reads the body itself (POSTFIELDS) instead of on_read().
     bool streamed;
 
