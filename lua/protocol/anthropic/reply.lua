@@ -130,6 +130,14 @@ function M.write(events, ctx)
   }
 end
 
+--- The answer to a request that asks how many tokens it has.
+---
+--- @param tokens integer
+--- @return table body
+function M.count(tokens)
+  return { input_tokens = tokens }
+end
+
 local function model_of(model)
   return {
     type = 'model',

@@ -11,8 +11,9 @@ M.content_type = 'text/event-stream; charset=utf-8'
 M.keepalive = 'event: ping\ndata: {"type":"ping"}\n\n'
 M.writer = writer.new
 
+--- 'role' finds message_start, where the input is told; 'stop_reason' has a value once, at the end.
 --- @type px.Tap
-M.tap = { 'message', 'usage' }
+M.tap = { 'role', 'usage', 'stop_reason' }
 
 local decode = json.decode
 
@@ -23,17 +24,15 @@ local decode = json.decode
 --- @return px.Event? used
 function M.tapped(found)
   local merged = {}
-  local first = found.message and decode(found.message)
+  local first = found.role and decode(found.role)
   local last = found.usage and decode(found.usage)
   if type(first) == 'table' and type(first.message) == 'table' then
     usage.merge(merged, first.message.usage)
   end
-  local complete = found.done ~= nil
   if type(last) == 'table' then
-    usage.merge(merged, last.usage)
-    complete = complete or last.type == 'message_delta'
+    usage.merge(merged, type(last.message) == 'table' and last.message.usage or last.usage)
   end
-  return complete, usage.event(merged)
+  return found.stop_reason ~= nil, usage.event(merged)
 end
 
 local on = {}

@@ -110,7 +110,8 @@ local function tool_message(block, ctx, extra, lost)
     lost('messages.is_error')
   end
   local content = text
-  if #images > 0 and ctx.knowledge and ctx.knowledge.tool_images then
+  local allowed = (ctx.knowledge or {}).tool_images or (ctx.settings or {}).tool_images
+  if #images > 0 and allowed then
     content = json.array({})
     if text ~= '' then
       content[1] = text_part(text)
@@ -215,7 +216,7 @@ local function write_assistant(out, turn, ctx, lost)
     reasoning_details = #state.details > 0 and state.details or nil,
   }
   local knowledge = ctx.knowledge
-  if knowledge and knowledge.reasoning_content and (#state.thoughts > 0 or #calls > 0) then
+  if knowledge and knowledge.reasoning_content and #calls > 0 then
     message.reasoning_content = table.concat(state.thoughts)
   end
   out[#out + 1] = message

@@ -18,19 +18,29 @@ M.tap = { 'usage', 'x_groq', 'finish_reason' }
 
 local decode, encode, null = json.decode, json.encode, json.null
 
+local function decoded(text)
+  local body = text and decode(text)
+  return type(body) == 'table' and body or {}
+end
+
+local function has_finish(body)
+  local choice = type(body.choices) == 'table' and body.choices[1]
+  local word = type(choice) == 'table' and choice.finish_reason
+  return type(word) == 'string' and word ~= ''
+end
+
 --- Reads the usage of a relayed stream.
 ---
 --- @param found table<string, string>
 --- @return boolean complete
 --- @return px.Event? used
 function M.tapped(found)
-  local body = found.usage and decode(found.usage)
-  local used = type(body) == 'table' and body.usage
-  if type(used) ~= 'table' and found.x_groq then
-    body = decode(found.x_groq)
-    used = type(body) == 'table' and type(body.x_groq) == 'table' and body.x_groq.usage
+  local used = decoded(found.usage).usage
+  local groq = decoded(found.x_groq).x_groq
+  if type(used) ~= 'table' and type(groq) == 'table' then
+    used = groq.usage
   end
-  local complete = found.done ~= nil or found.finish_reason ~= nil
+  local complete = found.done ~= nil or has_finish(decoded(found.finish_reason))
   return complete, type(used) == 'table' and usage.read(used) or nil
 end
 

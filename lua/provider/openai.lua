@@ -1,0 +1,80 @@
+--- OpenAI Chat Completions, at OpenAI and at everyone who imitates it.
+
+local judge = require('provider._judge')
+
+--- @type px.Provider
+local M = {
+  name = 'openai',
+  label = 'OpenAI',
+  base_url = 'https://api.openai.com/v1',
+  speaks = { { protocol = 'openai_chat', path = '/chat/completions' } },
+  settings = {
+    organization = { type = 'string', doc = 'Sent as OpenAI-Organization.' },
+    project = { type = 'string', doc = 'Sent as OpenAI-Project.' },
+    tool_images = {
+      type = 'boolean',
+      doc = 'The upstream takes images inside tool messages (OpenRouter does).',
+    },
+  },
+  judge = judge.judge,
+}
+
+--- Returns the headers that sign one request.
+---
+--- @param account px.Account
+--- @return table<string, string>
+function M.headers(account)
+  local settings = account.settings or {}
+  local headers = {
+    ['openai-organization'] = settings.organization,
+    ['openai-project'] = settings.project,
+  }
+  if account.secret and account.secret ~= '' then
+    headers.authorization = 'Bearer ' .. account.secret
+  end
+  return headers
+end
+
+--- Reads a list of models in any of the shapes that imitators give it.
+---
+--- @param body any Decoded JSON.
+--- @return px.Model[]
+function M.parse_models(body)
+  local list = type(body) == 'table' and (body.data or body.models or body)
+  local out = {}
+  for _, item in ipairs(type(list) == 'table' and list or {}) do
+    local id = type(item) == 'string' and item
+    if type(item) == 'table' then
+      id = item.id or item.model or item.name
+    end
+    if type(id) == 'string' then
+      local known = type(item) == 'table' and item or {}
+      out[#out + 1] = {
+        id = id,
+        owned_by = type(known.owned_by) == 'string' and known.owned_by or nil,
+        created = type(known.created) == 'number' and known.created or nil,
+      }
+    end
+  end
+  return out
+end
+
+--- Asks for the models that an account may use.
+---
+--- @param account px.Account
+--- @return px.Model[]? models
+--- @return string? err
+function M.models(account)
+  local px = require('px')
+  local json = require('px.json')
+  local base = (account.base_url or M.base_url):gsub('/+$', '')
+  local reply, err = px.fetch(base .. '/models', { headers = M.headers(account), timeout = 10 })
+  if not reply then
+    return nil, err
+  elseif reply.status ~= 200 then
+    return nil, 'the list of models was refused with status ' .. reply.status
+  end
+  return M.parse_models((json.decode(reply.body)))
+end
+
+return M
