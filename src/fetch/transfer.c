@@ -17,6 +17,9 @@ static struct px_str looked_up(const struct px_fetch *fetch, char *text, size_t 
         len += snprintf(text + len, size - (size_t)len, ">%.*s:%u", (int)fetch->target.host.len,
                         fetch->target.host.ptr, fetch->target.port);
     }
+    for (int i = 0; i < len; i++) {
+        text[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] | 0x20 : text[i]);
+    }
     return (struct px_str){ text, (size_t)len };
 }
 
