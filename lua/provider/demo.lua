@@ -16,7 +16,8 @@ local QUOTE_MAX = 2000
 local M = {
   name = 'demo',
   label = 'Demo',
-  speaks = {},
+  -- It takes neutral requests; the name only marks who signed its thoughts.
+  speaks = { { protocol = 'demo', path = '' } },
   settings = {
     pace = { type = 'number', doc = 'Milliseconds between two words of a stream. Default 20.' },
   },

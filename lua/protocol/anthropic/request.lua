@@ -17,6 +17,8 @@ local M = {}
 M.paths = {
   { method = 'POST', path = '/v1/messages', operation = 'chat' },
   { method = 'POST', path = '/v1/messages/count_tokens', operation = 'count' },
+  { method = 'GET', path = '/v1/models', operation = 'models' },
+  { method = 'GET', path = '/v1/models/*', operation = 'model' },
 }
 
 local bad, opt = read.bad, read.opt

@@ -9,13 +9,16 @@
 ---   reply.lua    read(body, ctx) -> px.Event[]         a unary answer, walked as events
 ---                write(events, ctx) -> body            the unary answer that these events make
 ---                models(list) -> body                  px.Model[] as this protocol lists models
+---                model(model) -> body                  one px.Model
+---                count(tokens) -> body                 where the protocol can count (Anthropic)
 ---   stream.lua   reader(ctx) -> px.Reader              one stream of an upstream
 ---                writer(ctx) -> px.Writer              one stream to a client
 ---                tap, tapped                           for bytes relayed unread, see px.Tap
 ---                keepalive                             what to send while nothing comes
 ---                content_type                          'text/event-stream; charset=utf-8'
----   errors.lua   read(status, text, headers) -> px.Failure    an upstream's refusal; text may be anything
----                write(failure) -> status, body               for a client, before the first byte
+---   errors.lua   read(status, text, headers, now) -> px.Failure   an upstream's refusal; text may be
+---                                                      anything; now makes dates in headers waits
+---                write(failure) -> status, body, headers      for a client, before the first byte
 ---
 --- Modules are pure: no I/O, no state but closures, no clock, no randomness (ids and times come in ctx).
 --- Same input, same bytes. `json.null` never appears in the neutral model: absent is nil.
@@ -34,15 +37,20 @@
 --- @field now integer Seconds since 1970, for `created`.
 --- @field stream boolean The client asked for a stream.
 --- @field include_usage boolean The client asked for usage in its stream.
---- @field origin string Id of the upstream protocol and model family, for signatures: 'anthropic'.
+--- @field origin string Id of the upstream protocol and, after a colon, perhaps the model family, for
+---   signatures: 'anthropic', 'anthropic:opus'. A bare protocol stands for all its families.
 --- @field settings table The provider's own settings from the configuration, {} if none.
---- @field request? px.Request The neutral request (for replies: names of custom tools and so on).
+--- @field estimate? integer Guess of the input's tokens, for writers that must say a number at once.
+--- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
+--- @field customs? table<string, boolean> Set by request.write: custom tools that became functions.
+--- @field format_tool? string Set by request.write: the tool that stands for structured output.
 
 --- What lua/policy/knowledge.lua says of one model. Every member may be nil: unknown.
 --- @class px.Knowledge
 --- @field max_output? integer Cap of max_tokens.
 --- @field default_output? integer max_tokens to send where the protocol needs one and the client gave none.
 --- @field thinking? 'none'|'budget'|'both'|'adaptive'|'always' Anthropic dialects (wire page section 8).
+--- @field thinking_off? string Anthropic: the type that turns it off, 'disabled' unless said.
 --- @field effort? string[] Accepted efforts, weakest first.
 --- @field no_sampling? boolean Non-default temperature, top_p, top_k are refused.
 --- @field no_stop? boolean `stop` is refused.
@@ -88,7 +96,7 @@
 --- One block; `kind` says which members there are.
 --- @class px.Block
 --- @field kind 'text'|'image'|'document'|'audio'|'tool_call'|'tool_result'|'thinking'|'redacted'|'refusal'|'opaque'
---- @field text? string text, thinking, refusal
+--- @field text? string text, thinking, refusal; a document that is plain text
 --- @field citations? table[] text
 --- @field cache? table Anthropic's cache_control, as it came
 --- @field media? string image, document, audio: MIME type
@@ -140,9 +148,10 @@
 ---   start{id, model}
 ---   text | thinking | refusal | signature{index, text}   redacted{index, data}
 ---   tool_start{index, id, name, custom}   args{index, text}
----   citation{index, ...}   opaque{index, json, protocol}   block_stop{index}
+---   citation{index, url, title, first, last, json, protocol}   opaque{index, json, protocol}
+---   block_stop{index}
 ---   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning}
----   error{code, message, status, retry_after}   ping
+---   error{code, message, status, type, retry_after}   ping
 --- `index` counts blocks of the reply from 0. Finish reasons: stop length tool filter stop_seq pause error.
 --- usage.input is fresh input alone (neither cache_read nor cache_write in it); output includes reasoning.
 --- Order at the end of a stream: block_stop of what is open, finish, usage; each exactly once.
@@ -168,6 +177,7 @@
 
 --- An upstream's refusal or the gateway's own, in neutral words.
 --- @class px.Failure
+--- @field upstream? boolean An upstream said so (a 401 is then our account's trouble, not the client's).
 --- @field status integer What the upstream answered, or what the gateway means.
 --- @field code string rate_limit quota overloaded auth forbidden bad_request unsupported context_length
 ---   not_found too_large filter empty timeout connect cut internal
@@ -177,8 +187,10 @@
 --- @field raw_code? string The upstream's own code (OpenAI: 'unsupported_parameter').
 --- @field retry_after? number Seconds.
 
---- Raised by request.read for a body that breaks the protocol: error({ status = 400, message =, param = }).
+--- Raised by request.read for a body that breaks the protocol, and by request.write for what the target
+--- cannot do at all: error({ status = 400, message =, param = }).
 --- @class px.Bad
+--- @field raw_code? string
 --- @field status integer
 --- @field message string
 --- @field param? string

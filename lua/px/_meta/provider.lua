@@ -11,7 +11,8 @@
 --- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.
 --- @field shape? fun(at: px.Attempt) Last change of the request before it is sent.
 --- @field unwrap? fun(body: any): any Takes an envelope off an answer.
---- @field answer? fun(request: px.Request, out: fun(event: px.Event)) Replies without a network. May wait.
+--- @field answer? fun(request: px.Request, out: fun(event: px.Event), settings: table?) Replies without a
+---   network. May wait. Settings are the account's over the provider's.
 --- @field judge? fun(reply: px.Failure): 'retry'|'next_account'|'next_target'|'give_up', { cool: number? }?
 --- @field models? fun(account: px.Account): px.Model[] May wait.
 
@@ -32,3 +33,5 @@
 --- @field protocol string
 --- @field model string
 --- @field account string Its name.
+--- @field client_protocol string What the client speaks.
+--- @field client_headers table<string, string> The client's headers, names in lower case.
