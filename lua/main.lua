@@ -1,0 +1,235 @@
+--- The entry: every request begins in handle(), in a task of its own.
+---
+--- C calls: rules(path, chunk) for each file of rules, loaded() when all are there, handle(ex) for a
+--- request, failed(ex, why) when that raised or was ended, done(record, outcome) after a request that
+--- was kept with ex:keep().
+
+local px = require('px')
+rawset(_G, 'px', px)
+
+local attempt = require('policy.attempt')
+local core = require('px.core')
+local json = require('px.json')
+local message = require('px.message')
+local models = require('policy.models')
+local refuse = require('policy.refuse')
+local route = require('policy.route')
+local rules = require('policy.rules')
+local upstreams = require('policy.upstreams')
+
+local M = { rules = rules.load }
+
+local VERSION = '0.1.0'
+local JSON_HEADERS = {
+  ['content-type'] = 'application/json', ['access-control-allow-origin'] = '*',
+}
+
+upstreams.load()
+route.load()
+
+function M.loaded()
+  models.check()
+  rules.finish()
+end
+
+-- What is not about models --------------------------------------------------------------------------
+
+local function preflight(ex)
+  ex:answer(204, {
+    ['access-control-allow-origin'] = '*',
+    ['access-control-allow-methods'] = 'GET, HEAD, POST, DELETE, OPTIONS',
+    ['access-control-allow-headers'] = ex:header('access-control-request-headers') or '*',
+    ['access-control-max-age'] = '86400',
+  })
+end
+
+local function front(ex)
+  ex:answer(200, JSON_HEADERS, json.encode({ name = 'proxima', version = VERSION }))
+end
+
+local function not_found(ex, method, path)
+  local near = route.nearest(path)
+  refuse.own(ex, nil, 404, 'not_found',
+    ('There is no %s %s here%s'):format(method, path:sub(1, 200),
+      near and ('; the nearest path is %s.'):format(near) or '.'))
+end
+
+local function no_key(ex, op, had)
+  refuse.own(ex, op, 401, 'auth', had and 'This key is not one of the gateway\'s client keys.'
+    or 'A client key is needed: as Authorization: Bearer, x-api-key, x-goog-api-key or ?key=.')
+end
+
+-- Lists of models -----------------------------------------------------------------------------------
+
+local function list_models(ex, op, provider)
+  local protocol = route.protocol(op.protocol)
+  local list = upstreams.models(provider and upstreams.get(provider))
+  ex:answer(200, JSON_HEADERS, json.encode(protocol.reply.models(list)))
+end
+
+local function one_model(ex, op, provider, id)
+  local protocol = route.protocol(op.protocol)
+  for _, model in ipairs(upstreams.models(provider and upstreams.get(provider))) do
+    if model.id == id then
+      return ex:answer(200, JSON_HEADERS, json.encode(protocol.reply.model(model)))
+    end
+  end
+  refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(id))
+end
+
+-- Requests to models --------------------------------------------------------------------------------
+
+--- Runs the `request` rules. Gives false when one of them answered.
+local function run_rules(q)
+  if not rules.concerns('request', q) then
+    return true
+  end
+  local object = message({
+    phase = 'request', ex = q.ex, body = q.body, protocol = q.protocol, model = q.model,
+    client = q.client, stream = q.stream, path = q.path, tags = {}, state = {},
+  })
+  q.message, q.tags, q.state = object, object.tags, object.state
+  local control = rules.run('request', q, object)
+  if control and control.deny then
+    local deny = control.deny
+    q.status = refuse.answer(q.ex, q.speaks, {
+      status = deny.status, code = deny.code or 'forbidden', message = deny.message,
+      retry_after = deny.retry_after,
+    })
+    return false
+  end
+  q.renamed = object.model ~= q.model and object.model or nil
+  q.target = object.target
+  return true
+end
+
+--- Keeps what `done` rules will see.
+local function keep(q)
+  local headers = q.ex:headers()
+  headers['authorization'], headers['x-api-key'], headers['x-goog-api-key'] = nil, nil, nil
+  q.started = core.now()
+  q.record = {
+    q = q,
+    ex = {
+      header = function(_, name)
+        return headers[name]
+      end,
+    },
+  }
+  q.ex:keep(q.record)
+end
+
+local function chat(ex, op, client, path, provider)
+  local speaks = route.protocol(op.protocol)
+  local body = ex:body()
+  if not body then
+    return refuse.own(ex, op, 400, 'bad_request', 'The request has no body; JSON is expected.')
+  end
+  local ok, model, stream = body:head()
+  if not ok then
+    return refuse.own(ex, op, 400, 'bad_request', model)
+  elseif type(model) ~= 'string' or model == '' then
+    return refuse.answer(ex, speaks, {
+      status = 400, code = 'bad_request', param = 'model',
+      message = model == nil and 'model is missing.' or 'model must be a non-empty string.',
+    })
+  elseif stream ~= nil and type(stream) ~= 'boolean' then
+    return refuse.answer(ex, speaks, {
+      status = 400, code = 'bad_request', param = 'stream', message = 'stream must be true or false.',
+    })
+  end
+  local q = {
+    ex = ex, op = op, client = client, path = path, protocol = op.protocol, speaks = speaks,
+    body = body, asked = model, model = model, stream = stream,
+  }
+  if rules.done then
+    keep(q)
+  end
+  if rules.request and not run_rules(q) then
+    return
+  end
+  local target = q.target
+    or route.target(q.renamed or model, provider or ex:header('model-provider'))
+  if not target then
+    q.status = refuse.own(ex, op, 404, 'not_found',
+      ('No provider serves the model %q, and there is no default provider.'):format(
+        q.renamed or model))
+    return
+  end
+  attempt.run(q, target)
+end
+
+--- Answers one request. Runs in a task; may wait.
+function M.handle(ex)
+  local method, path = ex:head()
+  if method == 'OPTIONS' then
+    return preflight(ex)
+  elseif path == '/' and (method == 'GET' or method == 'HEAD') then
+    return front(ex)
+  end
+  local op, provider, rest = route.find(method, path, ex)
+  if not op then
+    return not_found(ex, method, path)
+  end
+  local client, had = ex:client()
+  if not client then
+    return no_key(ex, op, had)
+  end
+  local operation = op.operation
+  if operation == 'chat' then
+    return chat(ex, op, client, path, provider)
+  elseif operation == 'models' then
+    return list_models(ex, op, provider)
+  elseif operation == 'model' then
+    return one_model(ex, op, provider, rest)
+  end
+  not_found(ex, method, path)
+end
+
+--- handle() raised, or was ended: the client is told, in its protocol.
+---
+--- @param why string What went wrong, or 'canceled' when the gateway itself ended the request.
+function M.failed(ex, why)
+  local method, path = ex:head()
+  local op = route.find(method, path, ex)
+  local canceled = why == 'canceled'
+  local failure = {
+    status = canceled and 503 or 500, code = canceled and 'overloaded' or 'internal',
+    message = canceled and 'The gateway ended this request: it stops, or its configuration changed.'
+      or 'The gateway failed to answer this request; its log says why.',
+  }
+  local protocol = refuse.protocol_of(ex, op)
+  if not ex:started() then
+    refuse.answer(ex, protocol, failure)
+    return
+  end
+  local write = protocol.stream.writer({
+    model = '', id = core.id(), now = math.floor(core.now()), lost = function() end, settings = {},
+    knowledge = {}, stream = true, include_usage = false,
+  })
+  local text = write({
+    kind = 'error', code = failure.code, message = failure.message, status = failure.status,
+  })
+  if text then
+    ex:write(text)
+  end
+  ex:finish()
+end
+
+--- Runs the `done` rules on what is known of an ended request.
+---
+--- @param record table
+--- @param outcome 'ended'|'left'|'failed'
+function M.done(record, outcome)
+  local q = record.q
+  local seen = {
+    ex = record.ex, client = q.client, model = q.model, path = q.path, protocol = q.protocol,
+    provider = q.provider, upstream_model = q.upstream_model, account = q.account,
+    stream = q.stream or false, status = q.status, usage = q.usage, tags = q.tags or {},
+    code = q.failed, seconds = core.now() - q.started,
+    outcome = outcome == 'ended' and q.failed and 'failed' or outcome == 'ended' and 'ok' or outcome,
+  }
+  rules.run('done', seen, seen)
+end
+
+return M

@@ -1,0 +1,384 @@
+--- The answer's way back: relayed byte for byte where client and upstream speak the same, else read
+--- as neutral events and written for the client.
+
+local core = require('px.core')
+local json = require('px.json')
+local refuse = require('policy.refuse')
+local route = require('policy.route')
+local rules = require('policy.rules')
+
+local M = {}
+
+local UNARY_LIMIT = 64 * 1024 * 1024
+local HOLD_SECONDS, QUIET_SECONDS = 10, 15
+
+local RELAY_HEADERS = { ['access-control-allow-origin'] = '*' }
+local STREAM_HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] = 'no' }
+
+-- Events that are not yet an answer: a stream is held until another one comes.
+local NO_CONTENT = { ping = true, start = true, usage = true }
+
+local function lost_header(ctx)
+  if ctx and ctx.losses and #ctx.losses > 0 then
+    return table.concat(ctx.losses, ','):gsub('[^\32-\126]', '?'):sub(1, 1024)
+  end
+end
+
+--- The function that passes events through the `event` rules, or nil.
+local function filter_of(q)
+  if not rules.event then
+    return nil
+  end
+  local subject = {
+    ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
+    protocol = q.protocol, provider = q.provider, upstream_model = q.upstream_model,
+  }
+  q.state = q.state or {}
+  return rules.filter(subject, q.message or q)
+end
+
+local function failure_of(event)
+  return {
+    status = event.status or 502, code = event.code or 'internal', message = event.message,
+    type = event.type, raw_code = event.raw_code, retry_after = event.retry_after,
+    upstream = true, upstream_status = event.status,
+  }
+end
+
+local function note(q, events)
+  for i = 1, #events do
+    local event = events[i]
+    local kind = event.kind
+    if kind == 'usage' then
+      q.usage = event
+    elseif kind == 'error' then
+      q.failed = event.code
+    end
+  end
+end
+
+-- Writing events ------------------------------------------------------------------------------------
+
+--- Writes events as a stream. Held until content, so that an error before it has a real status.
+---
+--- @return fun(events: px.Event[]): boolean put Gives false when the stream is over.
+--- @return fun(): nil close Everything came: writes the end.
+local function stream_sink(q, ctx)
+  local ex, stream = q.ex, q.speaks.stream
+  local write = stream.writer(ctx)
+  local filter = filter_of(q)
+  local held, open, over = {}, false, false
+
+  local function begin()
+    open = true
+    q.status = 200
+    ex:start(200, {
+      ['access-control-allow-origin'] = '*',
+      ['cache-control'] = 'no-cache',
+      ['content-type'] = stream.content_type,
+      ['x-accel-buffering'] = 'no',
+      ['x-proxima-lost'] = lost_header(ctx),
+    })
+  end
+
+  local function out(events)
+    if filter then
+      events = filter(events)
+    end
+    note(q, events)
+    local text
+    for i = 1, #events do
+      local piece = write(events[i])
+      if piece then
+        text = text and text .. piece or piece
+      end
+      if events[i].kind == 'error' then
+        over = true
+        break
+      end
+    end
+    if text then
+      ex:write(text)
+    end
+    return not over
+  end
+
+  --- Keeps events back until one has content.
+  local function hold(events)
+    for i = 1, #events do
+      local kind = events[i].kind
+      held[#held + 1] = events[i]
+      if kind == 'error' then
+        over = true
+        q.failed = events[i].code
+        q.status = refuse.answer(ex, q.speaks, failure_of(events[i]))
+        return false
+      elseif not NO_CONTENT[kind] then
+        for j = i + 1, #events do
+          held[#held + 1] = events[j]
+        end
+        begin()
+        ex:release()
+        local all = held
+        held = nil
+        return out(all)
+      end
+    end
+    return true
+  end
+
+  local function put(events)
+    if open then
+      return out(events)
+    end
+    return hold(events)
+  end
+
+  local function close()
+    if not open and not over then
+      begin()
+      out(held)
+    end
+    if not over then
+      local text = write(nil)
+      if text then
+        ex:write(text)
+      end
+    end
+    ex:finish()
+  end
+
+  --- Nothing came for a while: head and keep-alive go out.
+  local function quiet()
+    if not open then
+      begin()
+      local all = held
+      held = nil
+      out(all)
+    end
+    if stream.keepalive and not over then
+      ex:write(stream.keepalive)
+    end
+  end
+
+  return put, close, quiet
+end
+
+--- Gathers events and writes them as one answer.
+local function unary_sink(q, ctx)
+  local ex = q.ex
+  local filter = filter_of(q)
+  local all, over = {}, false
+
+  local function put(events)
+    for i = 1, #events do
+      if events[i].kind == 'error' then
+        over = true
+        q.failed = events[i].code
+        q.status = refuse.answer(ex, q.speaks, failure_of(events[i]))
+        return false
+      end
+      all[#all + 1] = events[i]
+    end
+    return true
+  end
+
+  local function close()
+    if over then
+      return
+    end
+    if filter then
+      all = filter(all)
+    end
+    note(q, all)
+    q.status = 200
+    local body = json.encode(q.speaks.reply.write(all, ctx))
+    ex:answer(200, {
+      ['access-control-allow-origin'] = '*',
+      ['content-type'] = 'application/json',
+      ['x-proxima-lost'] = lost_header(ctx),
+    }, body)
+  end
+
+  return put, close, function() end
+end
+
+local function sink(q, ctx)
+  ctx.model = q.model
+  return (q.stream and stream_sink or unary_sink)(q, ctx)
+end
+
+-- Reading answers -----------------------------------------------------------------------------------
+
+--- An answer that the engine makes itself.
+---
+--- @param produce fun(out: fun(event: px.Event))
+function M.from_engine(q, ctx, produce)
+  local put, close = sink(q, ctx)
+  produce(function(event)
+    put({ event })
+  end)
+  close()
+end
+
+--- Reads a stream as events, to its end.
+local function read_stream(q, protocol, ctx)
+  local ex = q.ex
+  local read = protocol.stream.reader(ctx)
+  local put, close, quiet = sink(q, ctx)
+  ex:events(false)
+  local wait = HOLD_SECONDS
+  while true do
+    local type, data = ex:next(wait)
+    if type then
+      local events = read(type, data)
+      if events and #events > 0 then
+        if not put(events) then
+          break
+        end
+        wait = QUIET_SECONDS
+      end
+    elseif type == false then
+      quiet()
+      wait = QUIET_SECONDS
+    else
+      local events = read(nil)
+      if events and #events > 0 then
+        put(events)
+      end
+      break
+    end
+  end
+  close()
+end
+
+--- Reads a whole answer as events.
+local function read_unary(q, at, protocol, ctx)
+  local ex = q.ex
+  local text, code, words = ex:collect(UNARY_LIMIT)
+  if not text then
+    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
+    return
+  end
+  local body = json.decode(text)
+  if type(body) ~= 'table' then
+    q.status = refuse.answer(ex, q.speaks, {
+      status = 502, code = 'internal',
+      message = ('The upstream %s answered with something that is not JSON.'):format(at.upstream.id),
+    })
+    return
+  end
+  if at.upstream.type.unwrap then
+    body = at.upstream.type.unwrap(body)
+  end
+  local put, close = sink(q, ctx)
+  if put(protocol.reply.read(body, ctx)) then
+    close()
+  elseif ex:started() then
+    ex:finish()
+  end
+end
+
+-- Relaying ------------------------------------------------------------------------------------------
+
+local function relay_unary(q, at, status)
+  local ex = q.ex
+  local tap = rules.done and q.speaks.stream.tap or nil
+  local ok, code, words = ex:relay(status, RELAY_HEADERS, false, tap)
+  q.status = status
+  if ok then
+    ex:finish()
+    if tap then
+      local _, usage = q.speaks.stream.tapped(ex:tapped())
+      q.usage = usage
+    end
+  elseif ex:started() then
+    q.failed = code
+    ex:abort()
+  else
+    q.failed = code
+    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
+  end
+end
+
+--- Looks at the first events of a stream until one has content.
+---
+--- @return boolean go False when the client was answered already.
+local function hold(q, ctx)
+  local ex = q.ex
+  local read = q.speaks.stream.reader(ctx)
+  local until_time = core.clock() + HOLD_SECONDS
+  ex:events(true)
+  while true do
+    local left = until_time - core.clock()
+    local type, data
+    if left > 0 then
+      type, data = ex:next(left)
+    else
+      type = false
+    end
+    if type == false then
+      return true
+    end
+    local events = read(type or nil, data)
+    for i = 1, events and #events or 0 do
+      local event = events[i]
+      if event.kind == 'error' then
+        q.failed = event.code
+        q.status = refuse.answer(ex, q.speaks, failure_of(event))
+        return false
+      elseif not NO_CONTENT[event.kind] then
+        return true
+      end
+    end
+    if not type then
+      return true
+    end
+  end
+end
+
+local function relay_stream(q, at, status, ctx)
+  local ex, stream = q.ex, q.speaks.stream
+  if not hold(q, ctx) then
+    return
+  end
+  ex:release()
+  q.status = status
+  q.body = nil
+  local ok, code, words = ex:relay(status, STREAM_HEADERS, true, stream.tap, stream.keepalive)
+  local complete, usage = stream.tapped(ex:tapped())
+  q.usage = usage
+  if not complete then
+    q.failed = code or 'cut'
+    local failure = ok and 'The upstream ended its stream before it was complete.'
+      or refuse.transfer(at.upstream, code, words).message
+    local text = stream.writer(ctx)({
+      kind = 'error', code = code == 'timeout' and code or 'cut', message = failure, status = 502,
+    })
+    if text then
+      ex:write(text)
+    end
+  end
+  ex:finish()
+end
+
+--- Gives an upstream's answer to the client.
+---
+--- @param ctx px.Context|fun(): px.Context
+function M.from_upstream(q, at, status, ctx)
+  local kind = q.ex:reply_header('content-type') or ''
+  local streamed = kind:find('text/event-stream', 1, true) ~= nil
+  local plain = at.protocol == q.protocol and not rules.event and streamed == (q.stream or false)
+  if plain and not streamed then
+    return relay_unary(q, at, status)
+  end
+  ctx = type(ctx) == 'function' and ctx() or ctx
+  if plain then
+    return relay_stream(q, at, status, ctx)
+  elseif streamed then
+    return read_stream(q, route.protocol(at.protocol), ctx)
+  end
+  read_unary(q, at, route.protocol(at.protocol), ctx)
+end
+
+return M

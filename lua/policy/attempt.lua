@@ -1,0 +1,232 @@
+--- One attempt: the request in the form that one upstream expects, sent to it, and its answer given
+--- to the client.
+
+local answer = require('policy.answer')
+local core = require('px.core')
+local json = require('px.json')
+local knowledge = require('policy.knowledge')
+local message = require('px.message')
+local refuse = require('policy.refuse')
+local route = require('policy.route')
+local rules = require('policy.rules')
+local upstreams = require('policy.upstreams')
+
+local M = {}
+
+local REFUSAL_LIMIT = 1024 * 1024
+
+local function copy(from)
+  local out = {}
+  for key, value in pairs(from) do
+    out[key] = value
+  end
+  return out
+end
+
+--- What the conversion of one request knows, and where it says what it lost.
+local function context(q, target, from, to)
+  local losses, seen = {}, {}
+  return {
+    model = target.model,
+    knowledge = knowledge.lookup(target.model, to),
+    id = core.id(),
+    now = math.floor(core.now()),
+    stream = q.stream or false,
+    include_usage = false,
+    origin = to,
+    settings = target.upstream.settings,
+    client_model = q.model,
+    losses = losses,
+    lost = function(path)
+      if not seen[path] then
+        seen[path] = true
+        losses[#losses + 1] = path
+        upstreams.count_loss(from, to, path)
+      end
+    end,
+  }
+end
+
+--- Reads the client's request into the neutral model. Raises what the body breaks as a refusal.
+local function read_request(q, ctx)
+  local ok, result = pcall(q.speaks.request.read, q.body:json(), ctx)
+  if ok then
+    ctx.request = result
+    ctx.include_usage = result.include_usage or false
+    return result
+  elseif type(result) == 'table' and result.status then
+    return nil, {
+      status = result.status, code = result.code or 'bad_request', message = result.message,
+      param = result.param,
+    }
+  end
+  error(result, 0)
+end
+
+local function convert(q, target, to)
+  local ctx = context(q, target, q.protocol, to)
+  local request, failure = read_request(q, ctx)
+  if not request then
+    return nil, nil, failure
+  end
+  request.model = target.model
+  local ok, body = pcall(route.protocol(to).request.write, request, ctx)
+  if not ok and type(body) == 'table' and body.status then
+    return nil, nil, {
+      status = body.status, code = body.code or 'bad_request', message = body.message,
+      param = body.param,
+    }
+  elseif not ok then
+    error(body, 0)
+  end
+  if target.upstream.loss == 'refuse' and #ctx.losses > 0 then
+    return nil, nil, {
+      status = 400, code = 'unsupported',
+      message = ('%s cannot be told to %s without loss, and this provider refuses losses.')
+        :format(table.concat(ctx.losses, ', '), target.upstream.id),
+    }
+  end
+  return require('px.body').new(json.encode(body)), ctx
+end
+
+--- Runs the `attempt` rules, which may change everything but the secret.
+local function run_rules(q, at)
+  local subject = {
+    ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
+    protocol = q.protocol, provider = at.upstream.id, upstream_model = at.model,
+  }
+  if not rules.concerns('attempt', subject) then
+    return
+  end
+  at.headers = copy(at.headers)
+  local signs = {}
+  for name in pairs(at.headers) do
+    if name:find('auth') or name:find('key') or name:find('token') then
+      signs[name], at.headers[name] = at.headers[name], nil
+    end
+  end
+  local object = message({
+    phase = 'attempt', ex = q.ex, body = at.body, protocol = at.protocol, model = at.model,
+    client = q.client, stream = q.stream, path = q.path, tags = q.tags, state = q.state,
+    provider = at.upstream.id, account = at.account.name, url = at.url, headers = at.headers,
+  })
+  rules.run('attempt', subject, object)
+  for name, value in pairs(signs) do
+    at.headers[name] = at.headers[name] or value
+  end
+  at.url = object.url
+  if object.model ~= at.model then
+    at.model = object.model
+    at.body:model(object.model)
+  end
+end
+
+--- Lets the provider have its last word.
+local function shape(q, at)
+  at.headers = copy(at.headers)
+  local shaped = {
+    url = at.url, headers = at.headers, protocol = at.protocol, model = at.model,
+    account = at.account.name, client_headers = q.protocol == at.protocol and q.ex:headers() or {},
+  }
+  at.upstream.type.shape(shaped)
+  at.url, at.headers = shaped.url, shaped.headers
+end
+
+--- The upstream refused: its words go to the client.
+local function refused(q, at, status)
+  local ex = q.ex
+  local headers = ex:reply_headers()
+  local text = ex:collect(REFUSAL_LIMIT) or ''
+  if status < 400 then
+    q.status = refuse.answer(ex, q.speaks, {
+      status = 502, code = 'internal', upstream_status = status,
+      message = ('The upstream %s redirects (%d); redirects are not followed.')
+        :format(at.upstream.id, status),
+    })
+    return
+  end
+  local failure = refuse.read(route.protocol(at.protocol), status, text, headers, at.account)
+  if at.protocol == q.protocol and status ~= 401 and type(json.decode(text)) == 'table' then
+    q.status = status
+    return refuse.pass(ex, failure, status, text, headers, at.account)
+  end
+  q.status = refuse.answer(ex, q.speaks, failure)
+end
+
+local function from_engine(q, target, at)
+  local ctx = context(q, target, q.protocol, q.protocol)
+  local request, failure = read_request(q, ctx)
+  if not request then
+    q.status = refuse.answer(q.ex, q.speaks, failure)
+    return
+  end
+  request.model = target.model
+  run_rules(q, at)
+  answer.from_engine(q, ctx, function(out)
+    at.upstream.type.answer(request, out)
+  end)
+end
+
+local function send(q, target, at)
+  local ex, ctx = q.ex, nil
+  if at.protocol == q.protocol then
+    at.body = q.body
+    if target.model ~= q.asked then
+      q.body:model(target.model)
+    end
+  else
+    local failure
+    at.body, ctx, failure = convert(q, target, at.protocol)
+    if failure then
+      q.status = refuse.answer(ex, q.speaks, failure)
+      return
+    end
+  end
+  if rules.attempt then
+    run_rules(q, at)
+  end
+  if at.upstream.type.shape then
+    shape(q, at)
+  end
+  local options = q.stream and at.account.stream_options or at.account.options
+  local status, code, text = ex:send(at.url, at.headers, at.body, options)
+  if not status then
+    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
+      refuse.without_secret(text, at.account)))
+  elseif status < 200 or status > 299 then
+    refused(q, at, status)
+  else
+    answer.from_upstream(q, at, status, ctx or function()
+      return context(q, target, q.protocol, at.protocol)
+    end)
+  end
+end
+
+--- Answers a request through one target.
+---
+--- @param q table The request: see main.lua.
+--- @param target { upstream: px.Upstream, model: string }
+function M.run(q, target)
+  local upstream = target.upstream
+  local account = upstreams.account(upstream, target.model)
+  if not account then
+    q.status = refuse.own(q.ex, q.op, 503, 'overloaded',
+      ('No account of %s can serve %s: it has %d enabled.'):format(upstream.id, target.model,
+        #upstream.accounts))
+    return
+  end
+  local protocol = upstream.urls[q.protocol] and q.protocol or upstream.first
+  local at = {
+    upstream = upstream, account = account, protocol = protocol, model = target.model,
+    url = upstream.urls[protocol], headers = account.headers,
+  }
+  q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
+  if upstream.type.answer then
+    at.protocol, at.body = q.protocol, q.body
+    from_engine(q, target, at)
+  else
+    send(q, target, at)
+  end
+end
+
+return M

@@ -1,0 +1,239 @@
+--- Where a request goes: which protocol and operation its path is, and which provider and model are
+--- meant.
+
+local core = require('px.core')
+local models = require('policy.models')
+local settings = require('px.settings')
+local upstreams = require('policy.upstreams')
+
+local M = {}
+
+local exact, prefixes, paths = {}, {}, {}
+local protocols = {}
+
+--- The modules of a protocol.
+--- @return { request: table, reply: table, stream: table, errors: table }
+function M.protocol(id)
+  return protocols[id]
+end
+
+local function add_path(id, entry)
+  local op = { protocol = id, operation = entry.operation }
+  if entry.path:sub(-1) == '*' then
+    prefixes[#prefixes + 1] = {
+      method = entry.method, path = entry.path:sub(1, -2), op = op,
+    }
+    return
+  end
+  local key = entry.method .. ' ' .. entry.path
+  if exact[key] then
+    exact[key][#exact[key] + 1] = op
+  else
+    exact[key] = { op }
+    paths[#paths + 1] = entry.path
+  end
+end
+
+--- Finds the protocols. Called once, when the generation is loaded.
+function M.load()
+  for _, name in ipairs(core.modules('protocol.')) do
+    local id = name:match('^protocol%.([%w_]+)%.request$')
+    if id then
+      local protocol = { id = id }
+      for _, part in ipairs({ 'request', 'reply', 'stream', 'errors' }) do
+        protocol[part] = require('protocol.' .. id .. '.' .. part)
+      end
+      protocols[id] = protocol
+      for _, entry in ipairs(protocol.request.paths) do
+        add_path(id, entry)
+      end
+    end
+  end
+end
+
+--- Two protocols have the same path for their lists of models: the header tells them apart.
+local function choose(ops, ex)
+  if #ops > 1 and ex:header('anthropic-version') then
+    for i = 1, #ops do
+      if ops[i].protocol == 'anthropic' then
+        return ops[i]
+      end
+    end
+  end
+  for i = 1, #ops do
+    if ops[i].protocol == 'openai_chat' then
+      return ops[i]
+    end
+  end
+  return ops[1]
+end
+
+local function look(method, path, ex)
+  local ops = exact[method .. ' ' .. path]
+  if ops then
+    return choose(ops, ex)
+  end
+  for i = 1, #prefixes do
+    local prefix = prefixes[i]
+    local len = #prefix.path
+    if method == prefix.method and path:sub(1, len) == prefix.path and #path > len then
+      return prefix.op, path:sub(len + 1)
+    end
+  end
+end
+
+--- Clients whose base URL already ends in the path that they append say it twice.
+local function undouble(path)
+  local shorter = path:gsub('^/v1/v1/', '/v1/')
+  for i = 1, #paths do
+    local known = paths[i]
+    if shorter == known .. known or shorter == known .. known:gsub('^/v1', '') then
+      return known
+    end
+  end
+  return shorter ~= path and shorter or nil
+end
+
+--- Finds what a path asks.
+---
+--- @return { protocol: string, operation: string }? op
+--- @return string? provider From the path's first segment.
+--- @return string? rest What a path that names a thing names: a model's id.
+function M.find(method, path, ex)
+  local op, rest = look(method, path, ex)
+  if op then
+    return op, nil, rest
+  end
+  local provider, inner = path:match('^/([^/]+)(/.+)$')
+  if provider and upstreams.get(provider) then
+    path = inner
+    op, rest = look(method, path, ex)
+  else
+    provider = nil
+  end
+  if not op then
+    local single = undouble(path)
+    if single then
+      op, rest = look(method, single, ex)
+    end
+  end
+  return op, provider, rest
+end
+
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do
+    row[j] = j
+  end
+  for i = 1, #a do
+    local corner = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and corner or corner + 1
+      corner = row[j]
+      row[j] = math.min(cost, row[j] + 1, row[j - 1] + 1)
+    end
+  end
+  return row[#b]
+end
+
+--- The known path nearest to one that is not known.
+function M.nearest(path)
+  local best, least
+  for _, known in ipairs(paths) do
+    local far = distance(path:sub(1, 200), known)
+    if not least or far < least then
+      best, least = known, far
+    end
+  end
+  return best
+end
+
+-- Targets -------------------------------------------------------------------------------------------
+
+--- Reads 'provider:model'. A colon splits only behind a configured provider's id.
+local function split(name)
+  local id, model = name:match('^([^:]+):(.+)$')
+  local upstream = id and upstreams.get(id)
+  if upstream then
+    return upstream, model
+  end
+end
+
+--- Finds where a named target leads: 'provider:model', an alias, a listed model.
+---
+--- @return { upstream: px.Upstream, model: string }? target
+local function by_name(name)
+  local upstream, model = split(name)
+  if upstream then
+    return { upstream = upstream, model = model }
+  end
+  upstream = upstreams.having(name)
+  return upstream and { upstream = upstream, model = name }
+end
+
+local function by_default(name)
+  local upstream = settings.default_provider and upstreams.get(settings.default_provider)
+  return upstream and { upstream = upstream, model = name }
+end
+
+local function find_target(model, provider)
+  if provider then
+    local upstream = upstreams.get(provider)
+    local same, rest = split(model)
+    return upstream and { upstream = upstream, model = same == upstream and rest or model }
+  end
+  local upstream, rest = split(model)
+  if upstream then
+    return { upstream = upstream, model = rest }
+  end
+  local alias = models.alias(model)
+  if alias then
+    return by_name(alias) or by_default(alias)
+  end
+  return by_name(model) or by_default(model)
+end
+
+local known, count = {}, 0
+
+--- Chooses the target of a request.
+---
+--- @param model string As the client asked.
+--- @param provider? string From the path or the Model-Provider header.
+--- @return { upstream: px.Upstream, model: string }? target
+function M.target(model, provider)
+  local key = provider and provider .. '\0' .. model or model
+  local target = known[key]
+  if not target then
+    target = find_target(model, provider)
+    if target and count < 1000 then
+      known[key] = target
+      count = count + 1
+    end
+  end
+  return target
+end
+
+--- Reads a target that a rule gave: a name or { provider =, model = }, or a list of them.
+---
+--- @return table? target
+--- @return string? err
+function M.named(value, model)
+  if type(value) == 'table' and value[1] then
+    value = value[1]
+  end
+  if type(value) == 'string' then
+    local upstream = upstreams.get(value)
+    local target = upstream and { upstream = upstream, model = model } or find_target(value)
+    return target, not target and ('no provider serves %q'):format(value) or nil
+  elseif type(value) == 'table' and value.provider then
+    local upstream = upstreams.get(value.provider)
+    if not upstream then
+      return nil, ('no provider is called %q'):format(tostring(value.provider))
+    end
+    return { upstream = upstream, model = value.model or model }
+  end
+  return nil, 'a target is "provider:model", or a table { provider =, model = }'
+end
+
+return M

@@ -1,0 +1,193 @@
+--- The configured providers with their accounts, ready for requests: everything that does not
+--- change from one request to the next is computed when the generation is loaded.
+
+local core = require('px.core')
+local glob = require('px.glob')
+local settings = require('px.settings')
+
+local M = {}
+
+--- @class px.Upstream
+--- @field id string The user's name for it.
+--- @field type px.Provider
+--- @field accounts table[] Enabled ones, by priority.
+--- @field speaks table<string, string> Protocol: path.
+
+local by_id, ordered = {}, {}
+
+local function account_of(config, provider, account)
+  local out = {
+    name = account.name,
+    kind = account.api_key and 'key' or account.credentials and 'oauth' or 'none',
+    secret = account.api_key,
+    settings = account.settings or {},
+  }
+  local headers = {
+    ['accept'] = 'application/json, text/event-stream',
+    ['content-type'] = 'application/json',
+    ['user-agent'] = 'proxima',
+  }
+  for _, more in ipairs({
+    provider.headers and provider.headers(out) or {}, config.headers or {}, account.headers or {},
+  }) do
+    for name, value in pairs(more) do
+      headers[name:lower()] = value
+    end
+  end
+  local options = {
+    proxy = account.proxy, ca_file = account.ca_file, http2 = config.http2 or nil,
+  }
+  return {
+    name = account.name,
+    public = out,
+    headers = headers,
+    options = options,
+    stream_options = {
+      proxy = options.proxy, ca_file = options.ca_file, http2 = options.http2, streamed = true,
+    },
+    models = #(account.models or {}) > 0 and glob.list(account.models) or nil,
+    listed = account.models or {},
+    not_models = #(account.not_models or {}) > 0 and glob.list(account.not_models) or nil,
+    priority = account.priority or 100,
+  }
+end
+
+local function upstream_of(id, config)
+  local provider = require('provider.' .. config.type)
+  local base = (config.base_url or provider.base_url or ''):gsub('/+$', '')
+  local out = {
+    id = id,
+    type = provider,
+    label = config.label or provider.label,
+    settings = config.settings or {},
+    loss = config.loss,
+    models = config.models or {},
+    accounts = {},
+    urls = {},
+    first = provider.speaks[1].protocol,
+  }
+  for _, speaks in ipairs(provider.speaks) do
+    out.urls[speaks.protocol] = out.urls[speaks.protocol] or base .. speaks.path
+  end
+  for _, account in ipairs(config.accounts or {}) do
+    if account.enabled ~= false then
+      out.accounts[#out.accounts + 1] = account_of(config, provider, account)
+    end
+  end
+  -- Equal priorities keep the order of the file.
+  for place, account in ipairs(out.accounts) do
+    account.place = place
+  end
+  table.sort(out.accounts, function(a, b)
+    if a.priority ~= b.priority then
+      return a.priority < b.priority
+    end
+    return a.place < b.place
+  end)
+  return out
+end
+
+--- Reads the configuration. Called once, when the generation is loaded.
+function M.load()
+  local ids = {}
+  for id in pairs(settings.providers or {}) do
+    ids[#ids + 1] = id
+  end
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    local config = settings.providers[id]
+    if config.enabled ~= false then
+      by_id[id] = upstream_of(id, config)
+      ordered[#ordered + 1] = by_id[id]
+    end
+  end
+end
+
+--- @return px.Upstream?
+function M.get(id)
+  return by_id[id]
+end
+
+--- The account that serves a model: the first enabled one by priority that may.
+function M.account(upstream, model)
+  for _, account in ipairs(upstream.accounts) do
+    local may = not account.models or account.models(model)
+    if may and not (account.not_models and account.not_models(model)) then
+      return account
+    end
+  end
+end
+
+-- What is offered ---------------------------------------------------------------------------------------
+
+--- Model names that an upstream is known to have, in order.
+local function listed(upstream)
+  local out, seen = {}, {}
+  local function add(name)
+    if not name:find('[*!]') and not seen[name] then
+      seen[name] = true
+      out[#out + 1] = name
+    end
+  end
+  for _, name in ipairs(upstream.models) do
+    add(name)
+  end
+  for _, account in ipairs(upstream.accounts) do
+    for _, name in ipairs(account.listed) do
+      add(name)
+    end
+  end
+  if upstream.type.answer and upstream.type.models then
+    for _, model in ipairs(upstream.type.models({ settings = upstream.settings })) do
+      add(model.id)
+    end
+  end
+  return out
+end
+
+--- Providers whose list has the model, in order of their ids.
+function M.having(model)
+  for _, upstream in ipairs(ordered) do
+    if not upstream.has then
+      upstream.has = {}
+      for _, name in ipairs(listed(upstream)) do
+        upstream.has[name] = true
+      end
+    end
+    if upstream.has[model] and #upstream.accounts > 0 then
+      return upstream
+    end
+  end
+end
+
+--- All models that are offered, of one provider or of all: px.Model[].
+function M.models(only)
+  local out, seen = {}, {}
+  local function add(id, owner)
+    if not seen[id] then
+      seen[id] = true
+      out[#out + 1] = { id = id, owned_by = owner, created = 1735689600, display_name = id }
+    end
+  end
+  if not only then
+    for _, name in ipairs(require('policy.models').names()) do
+      add(name, 'proxima')
+    end
+  end
+  for _, upstream in ipairs(ordered) do
+    if not only or upstream == only then
+      for _, name in ipairs(listed(upstream)) do
+        add(name, upstream.id)
+      end
+    end
+  end
+  return out
+end
+
+--- Counts what a conversion lost.
+function M.count_loss(from, to, field)
+  core.count(('proxima_lost_total{from="%s",to="%s",field="%s"}'):format(from, to,
+    field:gsub('["\\\n]', '_')), 1)
+end
+
+return M
