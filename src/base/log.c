@@ -4,6 +4,7 @@
 #include "px/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -46,6 +47,12 @@ static void write_all(int fd, const char *ptr, size_t len)
         ssize_t done = write(fd, ptr, len);
         if (done < 0 && errno == EINTR) {
             continue;
+        }
+        if (done < 0 && errno == EAGAIN) {
+            struct pollfd writable = { .fd = fd, .events = POLLOUT };
+            if (poll(&writable, 1, 1000) > 0) {
+                continue;
+            }
         }
         if (done <= 0) {
             return;

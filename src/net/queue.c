@@ -104,13 +104,15 @@ enum px_status px_queue_add_block(struct px_queue *queue, struct px_pool *pool,
 unsigned px_queue_peek(const struct px_queue *queue, uv_buf_t *bufs, unsigned max, size_t *size)
 {
     unsigned count = 0;
-    *size = 0;
-    for (const struct px_chunk *at = queue->first; at && count < max; at = at->next) {
+    size_t left = *size;
+    for (const struct px_chunk *at = queue->first; at && left && count < max; at = at->next) {
         if (at->len) {
-            bufs[count++] = (uv_buf_t){ .base = at->ptr, .len = at->len };
-            *size += at->len;
+            size_t len = at->len < left ? at->len : left;
+            bufs[count++] = (uv_buf_t){ .base = at->ptr, .len = len };
+            left -= len;
         }
     }
+    *size -= left;
     return count;
 }
 

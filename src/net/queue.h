@@ -40,7 +40,8 @@ PX_CHECK enum px_status px_queue_add(struct px_queue *queue, struct px_pool *poo
 PX_CHECK enum px_status px_queue_add_block(struct px_queue *queue, struct px_pool *pool,
                                            struct px_block *block, struct px_str part);
 
-/// Fills up to `max` buffers with the oldest bytes; returns how many, and their size in `size`.
+/// Fills up to `max` buffers with the oldest bytes, at most `size` of them; returns how many
+/// buffers, and their bytes in `size`.
 unsigned px_queue_peek(const struct px_queue *queue, uv_buf_t *bufs, unsigned max, size_t *size);
 
 /// Copies up to `max` of the oldest bytes to `out` and returns how many.

@@ -9,6 +9,7 @@
 #define LOW_MARK (64 * 1024)
 #define MAX_BUFS 64
 #define WAIT_SIZE 16384
+#define MAX_AT_ONCE (1024 * 1024)  // Then the others have their turn.
 
 static struct px_queue *wire_queue(struct px_conn *conn)
 {
@@ -34,10 +35,9 @@ static void on_written(uv_write_t *write, int status)
 static void wait_writable(struct px_conn *conn)
 {
     uv_buf_t buf;
-    size_t size;
+    size_t size = WAIT_SIZE;
     px_queue_peek(wire_queue(conn), &buf, 1, &size);
-    buf.len = size < WAIT_SIZE ? size : WAIT_SIZE;
-    conn->in_flight = buf.len;
+    conn->in_flight = size;
     if (uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &buf, 1, on_written)) {
         conn->in_flight = 0;
         px_conn_break(conn, PX_EIO);
@@ -47,6 +47,7 @@ static void wait_writable(struct px_conn *conn)
 void px_conn_send(struct px_conn *conn)
 {
     struct px_queue *queue = wire_queue(conn);
+    size_t total = 0;
     while (!conn->in_flight && conn->phase != PX_CONN_CUT) {
         if (conn->ssl) {
             px_conn_encrypt(conn);
@@ -54,8 +55,12 @@ void px_conn_send(struct px_conn *conn)
         if (!queue->bytes) {
             break;
         }
+        if (total >= MAX_AT_ONCE) {
+            px_net_mark(conn);
+            break;
+        }
         uv_buf_t bufs[MAX_BUFS];
-        size_t size;
+        size_t size = MAX_AT_ONCE - total;
         unsigned count = px_queue_peek(queue, bufs, MAX_BUFS, &size);
         int sent = uv_try_write((uv_stream_t *)&conn->tcp, bufs, count);
         if (sent < 0 && sent != UV_EAGAIN) {
@@ -64,6 +69,7 @@ void px_conn_send(struct px_conn *conn)
         }
         if (sent > 0) {
             px_queue_drop(queue, &conn->net->pool, (size_t)sent);
+            total += (size_t)sent;
         }
         if (sent < 0 || (size_t)sent < size) {
             wait_writable(conn);

@@ -132,13 +132,12 @@ void px_conn_encrypt(struct px_conn *conn)
 {
     while (conn->out.bytes && conn->cipher.bytes < CIPHER_AHEAD) {
         uv_buf_t buf;
-        size_t len, done;
+        size_t len = PX_RECORD_SIZE, done;
         px_queue_peek(&conn->out, &buf, 1, &len);
         if (len < PX_RECORD_SIZE && len < conn->out.bytes) {
             len = px_queue_copy(&conn->out, conn->net->gather, PX_RECORD_SIZE);
             buf.base = conn->net->gather;
         }
-        len = len < PX_RECORD_SIZE ? len : PX_RECORD_SIZE;
         ERR_clear_error();
         if (SSL_write_ex(conn->ssl, buf.base, len, &done) != 1) {
             ERR_clear_error();

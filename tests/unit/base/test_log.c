@@ -184,6 +184,26 @@ static void test_lines_beyond_the_queue_are_counted(void **state)
     free(reader.text);
 }
 
+static void test_a_descriptor_that_does_not_block_gets_every_line(void **state)
+{
+    (void)state;
+    enum { LINES = 4000 };
+    struct reader reader;
+    open_reader(&reader);
+    fcntl(reader.fds[1], F_SETFL, O_NONBLOCK);
+    struct px_error err = { 0 };
+    px_log_set(PX_LOG_INFO, PX_LOG_TEXT);
+    assert_int_equal(px_log_start(reader.fds[1], &err), PX_OK);
+    for (int i = 0; i < LINES; i++) {
+        px_log(PX_LOG_INFO, "test", "line %d fills the pipe long before it is read", i);
+    }
+    start_reading(&reader);
+    px_log_stop();
+    finish_reading(&reader);
+    assert_int_equal(count_lines(reader.text), LINES);
+    free(reader.text);
+}
+
 #define WRITERS 4
 
 static void *write_lines(void *user)
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_the_time_stands_in_front),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_lines_beyond_the_queue_are_counted),
+        cmocka_unit_test(test_a_descriptor_that_does_not_block_gets_every_line),
         cmocka_unit_test(test_lines_of_threads_do_not_mix),
         cmocka_unit_test(test_without_a_thread_lines_go_to_stderr_at_once),
     };

@@ -237,6 +237,38 @@ static void test_bytes_wait_for_the_top_of_the_loop_or_a_flush(void **state)
     assert_int_equal(side.status, PX_OK);
 }
 
+static void write_much(struct side *side)
+{
+    struct px_block *block = side->user;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(px_conn_write_block(side->conn, block, px_block_str(block)), PX_OK);
+        px_conn_flush(side->conn);
+        assert_true(px_conn_queued(side->conn) >= (size_t)(i + 1) * (2 << 20));
+    }
+    side_close(side, true);
+}
+
+static void count_bytes(struct client *client, int fd)
+{
+    char part[40000];
+    for (size_t len; (len = recv_all(fd, part, sizeof(part)));) {
+        client->got += len;
+    }
+}
+
+static void test_a_connection_sends_a_mebibyte_and_then_others_have_their_turn(void **state)
+{
+    (void)state;
+    struct px_block *block = px_block_new(3 << 20);
+    memset(block->ptr, 'x', 3 << 20);
+    block->len = 3 << 20;
+    struct side side = { .opened = write_much, .user = block };
+    struct client client = { .run = count_bytes };
+    serve(&side, NULL, &client);
+    assert_int_equal(client.got, 9 << 20);
+    px_block_drop(block);
+}
+
 struct pauser {
     struct side *side;
     struct px_timer timer;
@@ -284,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_64_mib_go_through_under_the_marks),
         cmocka_unit_test(test_a_producer_that_obeys_the_marks_fills_no_memory),
         cmocka_unit_test(test_bytes_wait_for_the_top_of_the_loop_or_a_flush),
+        cmocka_unit_test(test_a_connection_sends_a_mebibyte_and_then_others_have_their_turn),
         cmocka_unit_test(test_nothing_comes_while_reading_is_off),
     };
     return cmocka_run_group_tests_name("net/conn", tests, NULL, NULL);

@@ -36,13 +36,15 @@ static void push_block(struct work *work, size_t len)
 static void pull(struct work *work, size_t max)
 {
     uv_buf_t bufs[3];
-    size_t size, taken = 0;
+    size_t size = max, taken = 0;
     unsigned count = px_queue_peek(&work->queue, bufs, 3, &size);
-    for (unsigned i = 0; i < count && taken < max; i++) {
-        for (size_t at = 0; at < bufs[i].len && taken < max; at++, taken++) {
+    for (unsigned i = 0; i < count; i++) {
+        for (size_t at = 0; at < bufs[i].len; at++, taken++) {
             assert_int_equal(bufs[i].base[at], pattern(work->out + taken));
         }
     }
+    assert_int_equal(taken, size);
+    assert_true(taken <= max);
     char copy[5000];
     size_t len = px_queue_copy(&work->queue, copy, sizeof(copy));
     for (size_t i = 0; i < len; i++) {
