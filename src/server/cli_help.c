@@ -52,7 +52,7 @@ const char px_cli_help_serve[] =
     "Examples:\n"
     "  proxima serve\n"
     "  proxima serve -c ~/proxima.json --port 8080\n"
-    "  proxima serve --set 'limits.body=\"64MiB\"' --set providers.demo.enabled=false\n";
+    "  proxima serve --set 'limits.body=\"64MiB\"' --set log.level=debug\n";
 
 const char px_cli_help_check[] =
     "Looks over configuration and scripts, without serving and without writing anything, and\n"

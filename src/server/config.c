@@ -3,13 +3,9 @@
 #include "config_load.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 // Finds the file's folder and absolute path.
 static enum px_status find_folder(struct px_config_load *load)
@@ -34,53 +30,19 @@ static enum px_status find_folder(struct px_config_load *load)
     return full ? px_config_watch(load, full) : PX_ENOMEM;
 }
 
-static enum px_status read_bytes(struct px_config_load *load, int fd, size_t size,
-                                 struct px_str *out)
-{
-    char *text = px_config_take(&load->work, size + 1);
-    size_t len = 0;
-    if (!text) {
-        return PX_ENOMEM;
-    }
-    while (len < size) {
-        ssize_t got = read(fd, text + len, size - len);
-        if (got <= 0 && !(got < 0 && errno == EINTR)) {
-            break;
-        }
-        len += got > 0 ? (size_t)got : 0;
-    }
-    *out = (struct px_str){ text, len };
-    return PX_OK;
-}
-
-static enum px_status read_file(struct px_config_load *load, struct px_str *out)
-{
-    const char *file = load->source->file;
-    struct stat about;
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        px_config_report_add(load->report, true, "%s: cannot be read: %s", file, strerror(errno));
-        return PX_EINVAL;
-    }
-    enum px_status st = PX_EINVAL;
-    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
-        px_config_report_add(load->report, true, "%s: is not a file", file);
-    } else if (about.st_size > (off_t)PX_CONFIG_FILE_MAX) {
-        px_config_report_add(load->report, true, "%s: is larger than 4 MiB", file);
-    } else {
-        st = read_bytes(load, fd, (size_t)about.st_size, out);
-    }
-    close(fd);
-    return st;
-}
-
 static enum px_status read_tree(struct px_config_load *load)
 {
     struct px_str text = { 0 };
     struct px_error err;
-    enum px_status st = read_file(load, &text);
+    const char *problem = "";
+    enum px_status st =
+        px_config_read_bytes(&load->work, load->source->file, PX_CONFIG_FILE_MAX, &text, &problem);
     if (st) {
-        return st;
+        if (st != PX_ENOMEM) {
+            px_config_report_add(load->report, true, "%s: cannot be read: %s", load->source->file,
+                                 problem);
+        }
+        return st == PX_ENOMEM ? st : PX_EINVAL;
     }
     st = px_json_parse(text, &load->json, &err);
     if (st) {

@@ -108,8 +108,11 @@ void px_config_found(const struct px_config_load *load, const struct px_config_n
         } else if (hide) {
             snprintf(out, size, "another string");
         } else {
-            bool cut = strlen(node->text) > 60;
-            snprintf(out, size, "\"%.60s%s\"", node->text, cut ? "…" : "");
+            size_t len = strnlen(node->text, 61);
+            bool cut = len > 60;
+            for (len -= cut; cut && len && ((unsigned char)node->text[len] & 0xc0) == 0x80; len--) {
+            }
+            snprintf(out, size, "\"%.*s%s\"", (int)len, node->text, cut ? "…" : "");
         }
         return;
     case PX_JSON_NUMBER:

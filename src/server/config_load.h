@@ -74,10 +74,17 @@ PX_CHECK enum px_status px_config_check_form(struct px_config_load *load,
 /// Absolute form of a path in the configuration. NULL if out of memory.
 char *px_config_full_path(struct px_config_load *load, const char *path);
 
-/// Reads a small file and cuts white space off its end. `problem` receives a reason (static, or
-/// strerror's) when PX_EIO or PX_EINVAL is returned.
+/// Reads a whole file of at most `max` bytes, NUL-terminated. `problem` receives a reason (static,
+/// or strerror's) with PX_EIO and PX_EINVAL.
+PX_CHECK enum px_status px_config_read_bytes(struct px_config_pool *pool, const char *path,
+                                             size_t max, struct px_str *out, const char **problem);
+
+/// Reads a text file behind a value and cuts white space off its end.
 PX_CHECK enum px_status px_config_read_value(struct px_config_pool *pool, const char *path,
                                              char **out, const char **problem);
+
+/// Tells whether a text is sound UTF-8.
+bool px_config_is_utf8(const char *text);
 
 /// Value of an environment variable, or NULL.
 const char *px_config_getenv(const char *const *environment, const char *name);

@@ -148,6 +148,11 @@ enum px_status px_config_overlay_set(struct px_config_load *load, const struct p
         px_config_report_add(load->report, true, "%s: path or value is too long", set->name);
         return PX_OK;
     }
+    if (!px_config_is_utf8(set->path) || !px_config_is_utf8(set->value)) {
+        px_config_report_add(load->report, true, "%s: path or value is not text in UTF-8",
+                             set->name);
+        return PX_OK;
+    }
     const char *at = set->path;
     do {
         struct step step;

@@ -61,8 +61,9 @@ char *px_config_full_path(struct px_config_load *load, const char *path)
     return full;
 }
 
-static bool is_utf8(const unsigned char *at)
+bool px_config_is_utf8(const char *text)
 {
+    const unsigned char *at = (const unsigned char *)text;
     while (*at) {
         size_t more = *at < 0x80 ? 0 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;
         if ((*at >= 0x80 && *at < 0xc2) || *at > 0xf4 || (*at == 0xe0 && at[1] < 0xa0) ||
@@ -79,11 +80,12 @@ static bool is_utf8(const unsigned char *at)
     return true;
 }
 
-static enum px_status read_all(int fd, char *text, size_t size, const char **problem)
+static enum px_status read_all(int fd, char *text, size_t *len, const char **problem)
 {
-    size_t len = 0;
-    while (len < size) {
-        ssize_t got = read(fd, text + len, size - len);
+    size_t size = *len;
+    *len = 0;
+    while (*len < size) {
+        ssize_t got = read(fd, text + *len, size - *len);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -94,20 +96,13 @@ static enum px_status read_all(int fd, char *text, size_t size, const char **pro
         if (got == 0) {
             break;
         }
-        len += (size_t)got;
-    }
-    if (memchr(text, '\0', len) || !is_utf8((const unsigned char *)text)) {
-        *problem = "it is not a text file in UTF-8";
-        return PX_EINVAL;
-    }
-    while (len && isspace((unsigned char)text[len - 1])) {
-        text[--len] = '\0';
+        *len += (size_t)got;
     }
     return PX_OK;
 }
 
-enum px_status px_config_read_value(struct px_config_pool *pool, const char *path, char **out,
-                                    const char **problem)
+enum px_status px_config_read_bytes(struct px_config_pool *pool, const char *path, size_t max,
+                                    struct px_str *out, const char **problem)
 {
     // A pipe without a writer would hold up the program; a folder reads as an error.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -119,16 +114,39 @@ enum px_status px_config_read_value(struct px_config_pool *pool, const char *pat
     struct stat about;
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode)) {
         *problem = "it is not a file";
-    } else if (about.st_size > (off_t)PX_CONFIG_VALUE_MAX) {
-        *problem = "it is larger than 1 MiB";
+    } else if (about.st_size > (off_t)max) {
+        *problem =
+            max == PX_CONFIG_FILE_MAX ? "it is larger than 4 MiB" : "it is larger than 1 MiB";
     } else {
-        size_t size = (size_t)about.st_size;
-        char *text = px_config_take(pool, size + 1);
-        st = text ? read_all(fd, text, size, problem) : PX_ENOMEM;
-        *out = st ? *out : text;
+        size_t len = (size_t)about.st_size;
+        char *text = px_config_take(pool, len + 1);
+        st = text ? read_all(fd, text, &len, problem) : PX_ENOMEM;
+        if (!st) {
+            *out = (struct px_str){ text, len };
+        }
     }
     close(fd);
     return st;
+}
+
+enum px_status px_config_read_value(struct px_config_pool *pool, const char *path, char **out,
+                                    const char **problem)
+{
+    struct px_str bytes = { 0 };
+    enum px_status st = px_config_read_bytes(pool, path, PX_CONFIG_VALUE_MAX, &bytes, problem);
+    if (st) {
+        return st;
+    }
+    char *text = (char *)bytes.ptr;
+    if (memchr(text, '\0', bytes.len) || !px_config_is_utf8(text)) {
+        *problem = "it is not a text file in UTF-8";
+        return PX_EINVAL;
+    }
+    while (bytes.len && isspace((unsigned char)text[bytes.len - 1])) {
+        text[--bytes.len] = '\0';
+    }
+    *out = text;
+    return PX_OK;
 }
 
 enum px_status px_config_watch(struct px_config_load *load, const char *path)
@@ -173,7 +191,7 @@ static void resolve_env(struct px_config_load *load, struct px_config_node *node
 {
     const char *name = node->text + strlen("env:");
     const char *value = px_config_getenv(load->source->environment, name);
-    if (value && is_utf8((const unsigned char *)value)) {
+    if (value && px_config_is_utf8(value)) {
         node->raw = value;
         return;
     }

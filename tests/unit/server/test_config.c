@@ -195,7 +195,7 @@ static void test_bad_json_gives_a_position(void **state)
     assert_string_equal(text, "E nowhere/p.json: cannot be read: No such file or directory");
     source = source_of("/tmp");
     assert_int_equal(load(&source, &config, text, sizeof(text)), PX_EINVAL);
-    assert_string_equal(text, "E /tmp: is not a file");
+    assert_string_equal(text, "E /tmp: cannot be read: it is not a file");
 }
 
 static void test_a_file_over_4_mib_is_refused(void **state)
@@ -212,7 +212,7 @@ static void test_a_file_over_4_mib_is_refused(void **state)
     json[PX_CONFIG_FILE_MAX] = ' ';
     json[PX_CONFIG_FILE_MAX + 1] = '\0';
     assert_int_equal(load_text(json, &config, text, sizeof(text)), PX_EINVAL);
-    assert_string_equal(text, "E p.json: is larger than 4 MiB");
+    assert_string_equal(text, "E p.json: cannot be read: it is larger than 4 MiB");
     free(json);
 }
 

@@ -223,6 +223,10 @@ static void test_mistakes_in_flags_and_environment_are_named_by_path(void **stat
     static const struct {
         const char *name, *path, *value, *report;
     } cases[] = {
+        { "--port", "listen[0].port",
+          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4",
+          "E --port: listen[0].port: expected an integer from 0 to 65535, found "
+          "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…\"" },
         { "--port", "listen[0].port", "x",
           "E --port: listen[0].port: expected an integer from 0 to 65535, found \"x\"" },
         { "--set", "workers[0]", "1",
@@ -236,6 +240,7 @@ static void test_mistakes_in_flags_and_environment_are_named_by_path(void **stat
         { "--set", "a.", "1", "E --set: a.: expected a path such as listen[0].port" },
         { "--set", "", "1", "E --set: : expected a path such as listen[0].port" },
         { "--set", "wrokers", "1", "W --set: wrokers: unknown member; did you mean \"workers\"?" },
+        { "--set", "vars.x", "caf\xe9", "E --set: path or value is not text in UTF-8" },
         { "--set", "clients[0].key", "the secret with spaces",
           "E --set: clients[0].key: expected a key of printable ASCII characters without spaces, "
           "found another string" },
