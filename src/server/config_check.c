@@ -188,7 +188,7 @@ static enum px_status add_default(struct px_config_load *load, struct px_config_
 static bool is_given(const struct px_config_node *node)
 {
     bool container = node->type == PX_JSON_OBJECT || node->type == PX_JSON_ARRAY;
-    return !container || node->first;
+    return container ? node->first != NULL : node->type != PX_JSON_FALSE;
 }
 
 static enum px_status check_member(struct px_config_load *load, struct px_config_node *object,

@@ -183,7 +183,8 @@ static const struct px_config_rule log_members[] = {
 
 static const struct px_config_rule fetch_members[] = {
     { "allow", LIST, .item = &text, .standard = "[]" },
-    { "media", BOOLEAN | LIST, .form = PX_FORM_NO, .item = &text, .standard = "false" },
+    { "media", BOOLEAN | LIST, .form = PX_FORM_NO, .flags = PX_CONFIG_LATER, .item = &text,
+      .standard = "false" },
     { 0 },
 };
 

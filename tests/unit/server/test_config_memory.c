@@ -3,8 +3,8 @@
 #include "failing.h"
 #include "px/cli.h"
 
-// Everything is done with the first, second, … allocation failing until it succeeds; the sanitizer
-// tells whether anything was lost.
+// Everything is done with the first, second, … allocation failing until it succeeds; sanitizers
+// tell whether anything was lost.
 
 static const char *const environment[] = { "HOME=/h", "PROXIMA_WORKERS=2",
                                            "PROXIMA_VARS_X=[1,\"a\"]", NULL };
