@@ -78,8 +78,23 @@ function M.table(value, param, what)
   if value == nil or value == null then
     return nil
   end
+  if type(value) == 'table' and what == 'an object' and json.is_array(value) and #value == 0 then
+    return nil -- Languages with one kind of table write an empty object so.
+  end
   if type(value) ~= 'table' or (what == 'an array') ~= M.is_list(value) then
     M.bad(param .. ' must be ' .. what, param)
+  end
+  return value
+end
+
+--- A member that must be there and an object.
+---
+--- @param value any
+--- @param param string
+--- @return table
+function M.object(value, param)
+  if type(value) ~= 'table' or json.is_array(value) then
+    M.bad(param .. ' must be an object', param)
   end
   return value
 end
@@ -103,6 +118,11 @@ function M.maybe_table(value)
     return value
   end
   return {}
+end
+
+--- Tells whether a value is an object of an answer.
+function M.is_object(value)
+  return type(value) == 'table' and not json.is_array(value)
 end
 
 --- A number of an upstream's answer as a Lua number, or nil.

@@ -1,9 +1,11 @@
 --- JSON Schemas as strict targets want them. Nothing here changes the schema that it is given.
 
 local json = require('px.json')
-local is_list = require('protocol._read').is_list
+local read = require('protocol._read')
 
 local M = {}
+
+local is_list, is_object = read.is_list, read.is_object
 
 -- Keywords that Anthropic's structured output refuses; their meaning moves into the description.
 local REFUSED = {
@@ -31,7 +33,9 @@ end
 
 local function add_required(counts, schema)
   for _, name in ipairs(type(schema.required) == 'table' and schema.required or {}) do
-    counts[name] = (counts[name] or 0) + 1
+    if type(name) == 'string' then
+      counts[name] = (counts[name] or 0) + 1
+    end
   end
 end
 
@@ -42,10 +46,10 @@ local function flatten(root, keyword)
   if type(list) ~= 'table' then
     return
   end
-  local counts = {}
+  local counts = json.object({})
   for _, item in ipairs(list) do
-    if type(item) == 'table' then
-      for name, property in pairs(type(item.properties) == 'table' and item.properties or {}) do
+    if is_object(item) then
+      for name, property in pairs(is_object(item.properties) and item.properties or {}) do
         if root.properties[name] == nil then
           root.properties[name] = property
         end
@@ -79,7 +83,7 @@ function M.root(schema)
   end
   local root = copy(schema)
   root.type = 'object'
-  if type(root.properties) ~= 'table' then
+  if not is_object(root.properties) then
     root.properties = json.object({})
   end
   if mixed then

@@ -146,9 +146,8 @@ function read_blocks(content, path)
   local out = {}
   for i, block in ipairs(content) do
     local at = path .. '[' .. (i - 1) .. ']'
-    if type(block) ~= 'table' then
-      bad(at .. ' must be an object', at)
-    elseif type(block.type) ~= 'string' then
+    read.object(block, at)
+    if type(block.type) ~= 'string' then
       bad(at .. '.type is missing', at .. '.type')
     end
     local make = block_of[block.type]
@@ -186,9 +185,7 @@ function M.read(messages)
   local turns = {}
   for i, message in ipairs(messages) do
     local path = 'messages[' .. (i - 1) .. ']'
-    if type(message) ~= 'table' then
-      bad(path .. ' must be an object', path)
-    end
+    read.object(message, path)
     local role = ROLES[message.role]
     if not role then
       bad(('%s.role: unknown role %s'):format(path, json.encode(message.role or null)),

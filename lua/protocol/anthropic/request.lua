@@ -51,9 +51,7 @@ local function read_tools(body, lost)
   local tools = {}
   for i, tool in ipairs(list or {}) do
     local path = 'tools[' .. (i - 1) .. ']'
-    if type(tool) ~= 'table' then
-      bad(path .. ' must be an object', path)
-    end
+    read.object(tool, path)
     local name = read.text(tool.name, path .. '.name')
     local kind = opt(tool.type)
     if kind and kind ~= 'custom' then

@@ -143,10 +143,8 @@ function M.content(blocks, content, path, lost)
     local at = path .. '[' .. (i - 1) .. ']'
     if type(part) == 'string' then
       blocks[#blocks + 1] = { kind = 'text', text = part }
-    elseif type(part) ~= 'table' then
-      bad(at .. ' must be an object', at)
     else
-      local make = part_of[part.type]
+      local make = part_of[read.object(part, at).type]
       if not make then
         bad(('%s.type: unknown part type %s'):format(at, json.encode(part.type or null)),
           at .. '.type')
@@ -163,11 +161,11 @@ local function thinking(blocks, message)
   local items = read.maybe_table(message.reasoning_details)
   local proven = false
   for _, item in ipairs(items) do
-    proven = proven or (type(item) == 'table' and details.proof(item) ~= nil)
+    proven = proven or (read.is_object(item) and details.proof(item) ~= nil)
   end
   local texts = {}
   for _, item in ipairs(items) do
-    if type(item) == 'table' then
+    if read.is_object(item) then
       local proof = details.proof(item)
       local text = details.text(item)
       texts[#texts + 1] = text
@@ -194,9 +192,7 @@ local function thinking(blocks, message)
 end
 
 local function call_of(call, path)
-  if type(call) ~= 'table' then
-    bad(path .. ' must be an object', path)
-  end
+  read.object(call, path)
   local custom = call.type == 'custom' and read.maybe_table(call.custom)
   local named = custom or read.maybe_table(call['function'])
   local name = read.text(named.name, path .. '.function.name')
@@ -294,9 +290,7 @@ function M.read(messages, request, lost)
   local system, turns = {}, {}
   for i, message in ipairs(messages) do
     local path = 'messages[' .. (i - 1) .. ']'
-    if type(message) ~= 'table' then
-      bad(path .. ' must be an object', path)
-    end
+    read.object(message, path)
     local role = ROLES[message.role]
     if not role then
       bad(('%s.role: unknown role %s'):format(path, json.encode(message.role or null)),

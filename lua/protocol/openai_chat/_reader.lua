@@ -84,7 +84,7 @@ function M.new(ctx)
       add(events, 'thinking', text)
     end
     for _, item in ipairs(type(list) == 'table' and list or {}) do
-      if type(item) == 'table' then
+      if read.is_object(item) then
         local inner = details.text(item)
         if not plain and inner and inner ~= '' then
           add(events, 'thinking', inner)
@@ -237,7 +237,10 @@ function M.new(ctx)
     end
     done = true
     local events = {}
-    if not reason and not earned then
+    if finish.read(reason, false) == 'error' then
+      return { { kind = 'error', code = 'internal', status = 502,
+        message = 'the upstream ended its answer with an error' } }
+    elseif not reason and not earned then
       return { { kind = 'error', code = 'cut', status = 502,
         message = 'the upstream ended its answer in the middle' } }
     end

@@ -51,9 +51,7 @@ local TIERS = { auto = true, default = true, flex = true, scale = true, priority
 -- Reading -----------------------------------------------------------------------------------------
 
 local function read_tool(tool, path, lost)
-  if type(tool) ~= 'table' then
-    bad(path .. ' must be an object', path)
-  end
+  read.object(tool, path)
   local kind = opt(tool.type) or 'function'
   if kind ~= 'function' and kind ~= 'custom' then
     lost('request.tools.' .. tostring(kind))
@@ -110,7 +108,8 @@ local function read_choice(body)
   local allowed = type(choice.allowed_tools) == 'table' and choice.allowed_tools
   if allowed then
     local names = {}
-    for _, tool in ipairs(read.maybe_table(allowed.tools)) do
+    for i, tool in ipairs(read.maybe_table(allowed.tools)) do
+      read.object(tool, ('tool_choice.allowed_tools.tools[%d]'):format(i - 1))
       local named = read.maybe_table(tool[tool.type or 'function'])
       names[#names + 1] = read.maybe_text(named.name) or read.maybe_text(tool.name)
     end
@@ -286,7 +285,10 @@ local function write_choice(request, ctx, custom, lost)
     end
     return {
       type = 'allowed_tools',
-      allowed_tools = { mode = choice.required and 'required' or 'auto', tools = list },
+      allowed_tools = {
+        mode = choice.required and 'required' or 'auto',
+        tools = json.array(list),
+      },
     }
   elseif choice.mode == 'one' then
     for _, tool in ipairs(request.tools) do

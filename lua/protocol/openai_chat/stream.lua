@@ -44,6 +44,15 @@ function M.tapped(found)
   return complete, type(used) == 'table' and usage.read(used) or nil
 end
 
+--- Only the first choice is read: the neutral model has one.
+local function is_first(choice)
+  if type(choice) ~= 'table' then
+    return false
+  end
+  local index = choice.index
+  return index == 0 or index == nil or index == null
+end
+
 --- @param ctx px.Context
 --- @return px.Reader
 function M.reader(ctx)
@@ -66,8 +75,7 @@ function M.reader(ctx)
     head(events, body)
     local choices = body.choices
     for _, choice in ipairs(type(choices) == 'table' and choices or {}) do
-      local index = choice.index
-      if index == nil or index == null or index == 0 then
+      if is_first(choice) then
         local delta = choice.delta or choice.message
         if type(delta) == 'table' then
           delta_of(events, delta)
