@@ -91,6 +91,44 @@ static void test_a_reader_that_leaves_is_noticed_and_writing_fails_from_then_on(
     px_block_drop(stream.block);
 }
 
+// A client that ended its side properly, and resets while the answer is on its way.
+
+static void fill_and_stay(struct side *side)
+{
+    static char part[100000];
+    while (!px_conn_full(side->conn)) {
+        assert_int_equal(px_conn_write(side->conn, (struct px_str){ part, sizeof(part) }), PX_OK);
+    }
+}
+
+static void write_into_it(struct side *side)
+{
+    if (px_conn_write(side->conn, PX_STR("more"))) {
+        side_close(side, false);
+    } else {
+        fill_and_stay(side);
+    }
+}
+
+static void half_close_and_reset(struct client *client, int fd)
+{
+    char byte;
+    shutdown(fd, SHUT_WR);
+    client->good = recv_all(fd, &byte, 1) == 1;
+    reset_socket(fd);
+}
+
+static void test_who_waits_for_room_hears_of_a_reset_after_a_proper_end(void **state)
+{
+    (void)state;
+    struct side side = { .opened = fill_and_stay, .over = keep_streaming, .room = write_into_it };
+    struct client client = { .run = half_close_and_reset };
+    serve(&side, NULL, &client);
+    assert_true(client.good);
+    assert_int_equal(side.ends, 1);
+    assert_true(side.drains >= 1);
+}
+
 // Closing with `drain`.
 
 #define BIG (4 << 20)
@@ -301,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_reset_ends_in_failure_once),
         cmocka_unit_test(test_a_reader_that_leaves_is_noticed_and_writing_fails_from_then_on),
+        cmocka_unit_test(test_who_waits_for_room_hears_of_a_reset_after_a_proper_end),
         cmocka_unit_test(test_closing_with_drain_delivers_all_though_the_peer_was_not_read),
         cmocka_unit_test(test_closing_without_drain_cuts),
         cmocka_unit_test(test_a_peer_that_does_not_read_does_not_hold_a_drain_for_long),

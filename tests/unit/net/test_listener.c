@@ -99,6 +99,38 @@ static void test_ipv6_listens_for_itself_alone(void **state)
     px_loop_free(loop);
 }
 
+static void note_peer(struct side *side)
+{
+    snprintf(side->got, sizeof(side->got), "%s", px_conn_peer(side->conn));
+    say_hi(side);
+}
+
+static void test_a_peer_of_ipv6_is_named_in_brackets(void **state)
+{
+    (void)state;
+    struct side side = { .loop = px_loop_new(), .opened = note_peer };
+    struct px_listen_conf conf = { "::1", 0, -1 };
+    struct px_error err = { 0 };
+    if (px_listener_new(side.loop, &conf, NULL, side_accept, &side, &side.listener, &err)) {
+        px_loop_free(side.loop);
+        skip();  // No IPv6 here.
+    }
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in6 addr = { .sin6_family = AF_INET6,
+                                 .sin6_port = htons((uint16_t)px_listener_port(side.listener)),
+                                 .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    shutdown(fd, SHUT_WR);
+    run_loop(side.loop);
+    socklen_t len = sizeof(addr);
+    getsockname(fd, (struct sockaddr *)&addr, &len);
+    char name[64];
+    snprintf(name, sizeof(name), "[::1]:%u", ntohs(addr.sin6_port));
+    assert_string_equal(side.got, name);
+    close(fd);
+    px_loop_free(side.loop);
+}
+
 static void test_an_inherited_socket_is_served_and_left_open(void **state)
 {
     (void)state;
@@ -222,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_a_port_in_use_is_found_by_the_probe),
         cmocka_unit_test(test_bad_addresses_are_refused_with_a_reason),
         cmocka_unit_test(test_ipv6_listens_for_itself_alone),
+        cmocka_unit_test(test_a_peer_of_ipv6_is_named_in_brackets),
         cmocka_unit_test(test_an_inherited_socket_is_served_and_left_open),
         cmocka_unit_test(test_a_paused_listener_lets_clients_wait),
         cmocka_unit_test(test_a_shortage_of_descriptors_is_waited_out_in_peace),

@@ -103,12 +103,13 @@ static bool survive(long n, struct px_tls *tls, SSL_CTX *ctx)
         until_failure = -1;
         return failed;
     }
+    long left = until_failure;
     until_failure = -1;
     struct visit visit = { &side, px_block_new(3000), tls, ctx };
     memset(visit.block->ptr, 'y', 3000);
     visit.block->len = 3000;
     side.user = &visit;
-    until_failure = failed ? -1 : n;
+    until_failure = left;
     struct px_listen_conf conf = { "127.0.0.1", 0, -1 };
     struct px_error err = { 0 };
     if (px_listener_new(side.loop, &conf, tls, side_accept, &side, &side.listener, &err)) {
@@ -122,7 +123,7 @@ static bool survive(long n, struct px_tls *tls, SSL_CTX *ctx)
         alarm(60);
         while (side.listener || px_listener_connections(side.loop)) {
             struct px_timer turn = { .fn = stop_loop, .user = side.loop };
-            long left = until_failure;
+            left = until_failure;
             until_failure = -1;
             assert_int_equal(px_timer_start(side.loop, &turn, 5), PX_OK);
             until_failure = left;

@@ -81,6 +81,16 @@ static void test_a_wish_can_shrink_and_grow_while_it_is_armed(void **state)
     assert_int_equal(px_poll_want(polled.poll, PX_POLL_READ | PX_POLL_WRITE), PX_OK);
     run_loop(polled.loop);
     assert_int_equal(polled.events, PX_POLL_WRITE);
+
+    // Armed for more than is wanted, and the event that nobody wants comes.
+    assert_int_equal(px_poll_want(polled.poll, PX_POLL_READ | PX_POLL_WRITE), PX_OK);
+    assert_int_equal(px_poll_want(polled.poll, 0), PX_OK);
+    assert_int_equal(px_timer_start(polled.loop, &stop, 20), PX_OK);
+    polled.calls = 0;
+    before = px_loop_beats(polled.loop);
+    run_loop(polled.loop);
+    assert_int_equal(polled.calls, 0);
+    assert_true(px_loop_beats(polled.loop) - before < 10);
     close_pair(&polled);
 }
 
@@ -115,6 +125,15 @@ static void test_a_descriptor_may_be_closed_and_come_back_after_the_poll_is_free
     run_loop(polled.loop);
     assert_int_equal(polled.calls, 1);
     close_pair(&polled);
+}
+
+static void test_what_cannot_be_polled_is_refused(void **state)
+{
+    (void)state;
+    struct polled polled = { .loop = px_loop_new() };
+    assert_null(px_poll_new(polled.loop, 12345, on_poll, &polled));
+    px_poll_free(NULL);
+    px_loop_free(polled.loop);
 }
 
 static void test_an_error_of_a_socket_is_told(void **state)
@@ -171,6 +190,16 @@ static void on_change(void *user)
     px_watch_free(caught->watch);
 }
 
+static void test_a_signal_that_cannot_be_caught_is_refused(void **state)
+{
+    (void)state;
+    struct px_loop *loop = px_loop_new();
+    assert_null(px_signal_new(loop, SIGKILL, on_signal, NULL));
+    px_signal_free(NULL);
+    px_watch_free(NULL);
+    px_loop_free(loop);
+}
+
 static void test_changes_in_a_directory_are_told_together(void **state)
 {
     (void)state;
@@ -209,8 +238,10 @@ int main(void)
         cmocka_unit_test(test_a_wish_can_shrink_and_grow_while_it_is_armed),
         cmocka_unit_test(test_a_poll_can_be_freed_in_its_callback),
         cmocka_unit_test(test_a_descriptor_may_be_closed_and_come_back_after_the_poll_is_freed),
+        cmocka_unit_test(test_what_cannot_be_polled_is_refused),
         cmocka_unit_test(test_an_error_of_a_socket_is_told),
         cmocka_unit_test(test_a_signal_reaches_the_loop),
+        cmocka_unit_test(test_a_signal_that_cannot_be_caught_is_refused),
         cmocka_unit_test(test_changes_in_a_directory_are_told_together),
         cmocka_unit_test(test_a_directory_that_is_missing_is_named),
     };
