@@ -40,7 +40,8 @@ PX_CHECK enum px_status px_json_find(struct px_str text, const struct px_json_pa
 bool px_json_get(struct px_str text, const struct px_json_path *path, struct px_str *value,
                  enum px_json_type *type);
 
-/// Appends to `out` the text with the value at `path` set to `value` (JSON text, which is checked).
+/// Appends to `out` the text with the value at `path` set to `value`, JSON text that is checked
+/// and whose outer white space is dropped.
 ///
 /// Where the path's last step is a name that its object lacks, a new member goes to the end of that
 /// object; where it is an index that equals the array's length, a new element. `changed` (may be

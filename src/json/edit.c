@@ -62,21 +62,28 @@ static enum px_status set_end(struct path_visitor *visitor, const struct path_en
     return missing ? insert(edit, end) : PX_OK;
 }
 
-// Finds how deep a value nests; false, with `err` filled, if it is not JSON.
-static bool read_depth(struct px_str value, unsigned *depth, struct px_error *err)
+// Finds how deep a value nests, and takes away the white space around it. False, with `err` filled,
+// if it is not JSON.
+static bool read_value(struct px_str *value, unsigned *depth, struct px_error *err)
 {
     struct px_json_reader reader;
-    px_json_reader_init(&reader, value);
+    px_json_reader_init(&reader, *value);
+    struct px_str trimmed = { NULL, 0 };
     *depth = 0;
     for (;;) {
         enum px_json_token token = px_json_next(&reader);
         if (token == PX_JSON_T_END) {
+            *value = trimmed;
             return true;
         }
         if (token == PX_JSON_T_ERROR) {
             px_json_reader_fail(&reader, err);
             return false;
         }
+        if (!trimmed.ptr) {
+            trimmed.ptr = reader.token.ptr;
+        }
+        trimmed.len = (size_t)(reader.token.ptr + reader.token.len - trimmed.ptr);
         *depth = reader.depth > *depth ? reader.depth : *depth;
     }
 }
@@ -108,7 +115,7 @@ enum px_status px_json_set(struct px_str text, const struct px_json_path *path, 
                            struct px_buf *out, size_t *changed, struct px_error *err)
 {
     unsigned depth;
-    if (!read_depth(value, &depth, err)) {
+    if (!read_value(&value, &depth, err)) {
         return PX_EINVAL;
     }
     if (path->len + depth > PX_JSON_DEPTH) {

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "path.h"
+#include "text.h"
 
 // A path is compiled into one block: the steps, then the text of their names.
 
@@ -29,7 +30,11 @@ static enum px_status read_name(struct compile *c, struct path_step *step)
 {
     const char *begin = c->at;
     while (c->at < c->end && is_name_byte(*c->at)) {
-        c->at++;
+        size_t len = (unsigned char)*c->at < 0x80 ? 1 : utf8_length(c->at, c->end);
+        if (!len) {
+            return bad(c->text, c->at, "not UTF-8", c->err);
+        }
+        c->at += len;
     }
     if (c->at == begin) {
         return bad(c->text, c->at, "expected a name", c->err);
@@ -146,7 +151,7 @@ enum px_status px_json_path_new(struct px_str text, struct px_json_path **out, s
     char *at = c.names.ptr;
     for (size_t i = 0; i < c.path->len; i++) {
         struct path_step *step = &c.path->steps[i];
-        if (step->kind == STEP_NAME) {
+        if (step->kind == STEP_NAME && step->name.len) {
             step->name.ptr = at;
             at += step->name.len;
         }

@@ -10,8 +10,10 @@
 /// What a text becomes:
 /// - null is `json.null`, a light userdata; true, false and strings are Lua's own. A string may
 ///   hold U+0000; a lone surrogate is kept as its three-byte form.
-/// - A number is a Lua number. Its text (`1.0`, `1E5`) is kept beside it, and written as long as
-///   the value is unchanged. Integers beyond 2^53 and decimals that no double gives back are a
+/// - A number is a Lua number. Its text (`1.0`, `1E5`) is kept beside it, in the array or object
+/// that
+///   holds it, and written as long as the value is unchanged; a number that is the whole text has
+///   no such place. Integers beyond 2^53 and decimals that no double gives back are a
 ///   `px.json.number`: an opaque value that compares by text, with tostring().
 /// - An array is a table with a hidden mark, so that `[]` stays `[]`. An object is a table whose
 ///   hidden metatable remembers the order of its members: scripts see ordinary tables, without

@@ -64,8 +64,13 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : (left->len > right->len) - (left->len < right->len);
 }
 
-static void sort_keys(struct px_str *keys, size_t len)
+// Sorts the last `len` keys of the codec.
+static void sort_keys(struct json_codec *codec, size_t len)
 {
+    if (len < 2) {
+        return;
+    }
+    struct px_str *keys = codec->keys + codec->keys_len - len;
     if (len > 16) {
         qsort(keys, len, sizeof(*keys), compare_keys);
         return;
@@ -139,7 +144,7 @@ static void open_plain(struct json_walk *walk, struct json_level *level, bool ob
     }
     level->kind = type == LUA_TNUMBER ? JSON_KIND_ARRAY : JSON_KIND_SORTED;
     if (level->kind == JSON_KIND_SORTED) {
-        sort_keys(walk->codec->keys + level->keys, level->len);
+        sort_keys(walk->codec, level->len);
     }
 }
 
@@ -220,7 +225,7 @@ void json_collect_new(struct json_walk *walk, struct json_level *level)
         }
     }
     lua_pop(L, 1);
-    sort_keys(walk->codec->keys + keys, len);
+    sort_keys(walk->codec, len);
     level->kind = JSON_KIND_SORTED;
     level->texts = false;
     level->keys = keys;
