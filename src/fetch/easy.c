@@ -6,10 +6,10 @@
 #include "inner.h"
 
 /// Bodies up to here go out in one piece with the head; the library copies them for the moment.
-#define MAX_POSTED (16 * 1024)
+#define MAX_POSTED (60 * 1024)
 
 /// Piece of an answer that is handed over at most. Each open transfer keeps a buffer of that size.
-#define BUFFER_STREAMED 4096L
+#define BUFFER_STREAMED 2048L
 #define BUFFER_WHOLE 16384L
 
 #define SET(option, value) (rc = rc ? rc : curl_easy_setopt(easy, option, value))

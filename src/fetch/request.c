@@ -1,7 +1,6 @@
 // The caller's request becomes a transfer: one block of memory with the header lines in the form
 // that the library wants, their list, and the texts.
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,15 +79,23 @@ static char *put_text(struct writer *to, struct px_str text)
     return start;
 }
 
-/// Adds a line. Without `end` the value is empty, which the library spells with a semicolon.
-static void put_line(struct writer *to, struct px_str name, const char *middle, struct px_str value)
+static void put(struct writer *to, struct px_str text)
+{
+    memcpy(to->at, text.ptr ? text.ptr : "", text.len);
+    to->at += text.len;
+}
+
+/// Adds a line. The library spells an empty value with a semicolon, and a bare colon means that it
+/// shall not send the field at all.
+static void put_line(struct writer *to, struct px_str name, struct px_str middle,
+                     struct px_str value)
 {
     struct curl_slist *node = &to->fetch->nodes[to->lines++];
     node->data = to->at;
-    int len = sprintf(to->at, "%.*s%s", (int)name.len, name.ptr, middle);
-    memcpy(to->at + len, value.ptr ? value.ptr : "", value.len);
-    to->at[(size_t)len + value.len] = '\0';
-    to->at += (size_t)len + value.len + 1;
+    put(to, name);
+    put(to, middle);
+    put(to, value);
+    *to->at++ = '\0';
     node->next = to->lines > 1 ? to->fetch->headers : NULL;
     to->fetch->headers = node;
 }
@@ -97,20 +104,20 @@ static void put_headers(struct writer *to, const struct px_fetch_request *reques
 {
     bool encoding = false, type = false;
     // The list grows at its front, so it is built from the end.
-    put_line(to, PX_STR("Expect"), ":", PX_STR(""));
+    put_line(to, PX_STR("Expect"), PX_STR(":"), PX_STR(""));
     for (size_t i = request->header_count; i-- > 0;) {
         struct px_str name = request->headers[i].name, value = request->headers[i].value;
         encoding = encoding || px_http_same(name, PX_STR("accept-encoding"));
         type = type || px_http_same(name, PX_STR("content-type"));
         if (!is_framing(name)) {
-            put_line(to, name, value.len ? ": " : ";", value);
+            put_line(to, name, value.len ? PX_STR(": ") : PX_STR(";"), value);
         }
     }
     if (!encoding) {
-        put_line(to, PX_STR("accept-encoding"), ": ", PX_STR("identity"));
+        put_line(to, PX_STR("accept-encoding"), PX_STR(": "), PX_STR("identity"));
     }
     if (!type) {
-        put_line(to, PX_STR("Content-Type"), ":", PX_STR(""));
+        put_line(to, PX_STR("Content-Type"), PX_STR(":"), PX_STR(""));
     }
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "inner.h"
+#include "px/clock.h"
 
 /// The name that the library will look up, for the gate. Empty if it is none.
 static struct px_str looked_up(const struct px_fetch *fetch, char *text, size_t size)
@@ -155,7 +156,7 @@ enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_
     fetch->fetcher = fetcher;
     fetch->fns = *fns;
     fetch->user = user;
-    fetch->started = fetch->active = px_loop_now(fetcher->loop);
+    fetch->started = fetch->active = px_clock_ms();
     fetch->timer = (struct px_timer){ .fn = px_limit_on_timer, .user = fetch };
     fetch->easy = px_fetcher_take_easy(fetcher, fetch->streamed);
     if (!fetch->easy || px_easy_setup(fetch, request->http2, fetcher->max_idle > 0)) {
@@ -183,7 +184,7 @@ void px_fetch_resume(struct px_fetch *fetch)
         return;
     }
     fetch->paused = false;
-    fetch->active = px_loop_now(fetch->fetcher->loop);
+    fetch->active = px_clock_ms();
     px_limit_arm(fetch);
     if (fetch->held) {
         px_fetcher_queue(fetch);
