@@ -56,6 +56,9 @@ void px_host_serve(struct px_host *host, struct px_conn *conn);
 /// Ends gracefully: idle connections close now, others after their current answer.
 void px_host_stop(struct px_host *host);
 
+/// Cuts all connections; requests that are being answered are told that their client left.
+void px_host_cut(struct px_host *host);
+
 /// Connections that are left.
 size_t px_host_connections(const struct px_host *host);
 

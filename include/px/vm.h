@@ -52,6 +52,9 @@ void px_vm_free(struct px_vm *vm);
 /// error event. Then px_vm_busy() falls to 0.
 void px_vm_stop(struct px_vm *vm);
 
+/// Ends all tasks of the state at once, told to nobody.
+void px_vm_kill(struct px_vm *vm);
+
 /// Requests and tasks that are alive. Only a state without any may be freed on another thread.
 size_t px_vm_busy(const struct px_vm *vm);
 

@@ -15,7 +15,6 @@
 #define MEMORY_WAIT_MS 10000
 
 static void take(struct client *client, struct px_str bytes);
-static void leave(struct client *client);
 
 static void set_reading(struct client *client, bool on)
 {
@@ -100,7 +99,7 @@ static bool keep(struct client *client, struct px_str bytes)
         return true;
     }
     if (client->state == CLIENT_BUSY) {
-        leave(client);
+        client_leave(client);
     } else {
         client_refuse(client, 503, "The gateway is out of memory.");
     }
@@ -249,8 +248,7 @@ static void on_again(void *user)
     }
 }
 
-/// The client is not there any more: whoever answers it is told.
-static void leave(struct client *client)
+void client_leave(struct client *client)
 {
     struct px_exchange *ex = client->ex;
     if (ex && client->state != CLIENT_BUSY) {
@@ -267,7 +265,7 @@ static void leave(struct client *client)
 static void on_end(void *user, enum px_status status)
 {
     (void)status;
-    leave(user);
+    client_leave(user);
 }
 
 static void on_drain(void *user)
@@ -305,7 +303,7 @@ static void on_timer(void *user)
     } else if (owed) {
         px_log(PX_LOG_INFO, "http", "%s takes nothing of its answer: cut",
                px_conn_peer(client->conn));
-        leave(client);
+        client_leave(client);
     } else if (client->state == CLIENT_HEAD) {
         client_close(client, true);
     }

@@ -53,6 +53,18 @@ void px_host_stop(struct px_host *host)
     }
 }
 
+void px_host_cut(struct px_host *host)
+{
+    // A client whose request is still being ended stays in the list until then.
+    struct client *next;
+    for (struct client *client = host->clients; client; client = next) {
+        next = client->next;
+        if (client->state != CLIENT_GONE) {
+            client_leave(client);
+        }
+    }
+}
+
 size_t px_host_connections(const struct px_host *host)
 {
     return host->count;

@@ -92,5 +92,8 @@ void client_refuse(struct client *client, int status, const char *text);
 /// Closes the connection and, unless an exchange is left, frees the client.
 void client_close(struct client *client, bool drain);
 
+/// The client is not there any more: whoever answers it is told.
+void client_leave(struct client *client);
+
 /// Arms the timer again while an answer waits to be taken.
 void client_watch_stall(struct client *client);

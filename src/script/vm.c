@@ -11,8 +11,6 @@
 #define LOAD_NS 5000000000u
 #define SCRATCH_MAX ((size_t)256 << 20)
 
-void px_task_init(struct px_vm *vm);
-
 struct px_vm *px_vm_of(lua_State *L)
 {
     void *vm;
@@ -138,9 +136,7 @@ void px_vm_free(struct px_vm *vm)
         return;
     }
     if (vm->conf.loop) {
-        while (vm->all) {
-            px_task_cancel(vm->all);
-        }
+        px_vm_kill(vm);
         px_loop_undefer(vm->conf.loop, &vm->defer);
     }
     if (vm->L) {
@@ -154,6 +150,13 @@ void px_vm_free(struct px_vm *vm)
 void px_vm_stop(struct px_vm *vm)
 {
     px_run_stop_all(vm);
+}
+
+void px_vm_kill(struct px_vm *vm)
+{
+    while (vm->all) {
+        px_task_cancel(vm->all);
+    }
 }
 
 size_t px_vm_busy(const struct px_vm *vm)

@@ -62,6 +62,9 @@ struct px_op {
 
 struct px_vm *px_vm_of(lua_State *L);
 
+/// Sets up the queue of tasks.
+void px_task_init(struct px_vm *vm);
+
 /// Returns the running task, or raises if it cannot wait here: outside a task, inside a coroutine
 /// of the script's own, or below a C function such as table.sort. Call it before starting the work.
 struct px_task *px_task_check(lua_State *L);

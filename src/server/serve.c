@@ -1,0 +1,303 @@
+// The program: command line, start, signals, graceful end.
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "px/cli.h"
+#include "px/log.h"
+#include "px/server.h"
+#include "px/signal.h"
+#include "server.h"
+
+extern char **environ;
+
+#define TYPES_MAX 64
+
+/// Each connection takes a descriptor, and an upstream another one.
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit)) {
+            px_log(PX_LOG_WARN, "start", "cannot raise the descriptor limit: %s", strerror(errno));
+        }
+    }
+}
+
+// -- What the person sees
+// -----------------------------------------------------------------------------
+
+static const char *host_of(const char *address)
+{
+    if (strcmp(address, "0.0.0.0") == 0) {
+        return "127.0.0.1";
+    }
+    return strcmp(address, "::") == 0 ? "::1" : address;
+}
+
+static void print_welcome(const struct server *server, bool made_key)
+{
+    const struct px_config *config = server->newest->config;
+    const struct px_config_listener *first = &config->listeners[0];
+    const char *scheme = first->cert_file ? "https" : "http";
+    bool v6 = strchr(first->address, ':') != NULL;
+    int port = px_listener_port(server->workers[0].listeners[0].listener);
+    char base[128];
+    snprintf(base, sizeof(base), "%s://%s%s%s:%d", scheme, v6 ? "[" : "", host_of(first->address),
+             v6 ? "]" : "", port);
+    printf("proxima " PX_VERSION " serves on %s (%u workers)\n", base, server->worker_count);
+    const struct px_config_client *client = config->client_count ? &config->clients[0] : NULL;
+    if (!client) {
+        printf("No client may ask: the configuration has no `clients`.\n");
+    } else if (client->file) {
+        printf("%s key for clients is in %s\n\nTry it:\n\n", made_key ? "A new" : "The",
+               client->file);
+        printf("  curl -s%s %s/v1/chat/completions -H \"authorization: Bearer $(cat '%s')\" "
+               "-H 'content-type: application/json' "
+               "-d '{\"model\":\"demo\",\"messages\":[{\"role\":\"user\","
+               "\"content\":\"Hello\"}]}'\n\n",
+               first->cert_file ? "k" : "", base, client->file);
+    }
+    fflush(stdout);
+}
+
+static void print_report(const struct px_config_report *report)
+{
+    px_config_report_print(report, stderr);
+    fflush(stderr);
+}
+
+static int complain(const struct px_error *err)
+{
+    fprintf(stderr, "proxima: %s\n", err->text);
+    return PX_EXIT_FOUND;
+}
+
+// -- Start and end
+// ------------------------------------------------------------------------------------
+
+static void on_stop(void *user)
+{
+    struct server *server = user;
+    if (!server->stopping) {
+        px_log(PX_LOG_INFO, "stop", "no new requests; those that run have up to %u seconds",
+               server->newest->config->timeouts.shutdown / 1000);
+    }
+    server->stopping = true;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        if (px_post_sure(server->workers[i].loop, worker_stop, &server->workers[i])) {
+            px_log(PX_LOG_ERROR, "stop", "out of memory");
+        }
+    }
+    px_loop_stop(server->loop);
+}
+
+static void on_hangup(void *user)
+{
+    px_log(PX_LOG_INFO, "reload", "asked by SIGHUP");
+    reload_ask(user);
+}
+
+static enum px_status start_workers(struct server *server, struct px_error *err)
+{
+    struct generation *generation = server->newest;
+    enum px_status st = PX_OK;
+    for (unsigned i = 0; i < server->worker_count && !st; i++) {
+        struct worker *worker = &server->workers[i];
+        struct share *share = NULL;
+        st = worker_init(worker, server, i, generation->config, err);
+        st = st ? st : generation_share(generation, worker, &share, err);
+        if (!st) {
+            share->next = NULL;
+            worker->shares = share;
+            st = listen_apply(worker, generation, err);
+        }
+    }
+    for (unsigned i = 0; i < server->worker_count && !st; i++) {
+        st = worker_start(&server->workers[i], err);
+    }
+    return st;
+}
+
+static enum px_status probe(const struct px_config *config, struct px_error *err)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct px_config_listener *from = &config->listeners[i];
+        const struct px_listen_conf conf = { from->address, from->port, from->fd };
+        enum px_status st = from->fd < 0 ? px_listener_probe(&conf, err) : PX_OK;
+        if (st) {
+            return st;
+        }
+    }
+    return PX_OK;
+}
+
+static enum px_status start(struct server *server, struct px_error *err)
+{
+    struct px_config *config = server->newest->config;
+    server->worker_count = config->workers < PX_WORKERS_MAX ? config->workers : PX_WORKERS_MAX;
+    enum px_status st = px_config_lock(config->data_dir, &server->lock_fd, err);
+    st = st ? st : probe(config, err);
+    st = st ? st : start_workers(server, err);
+    st = st ? st : reload_start(server, err);
+    return st ? st : watchdog_start(server, err);
+}
+
+/// Waits for a signal to stop, then for the workers.
+static enum px_status run(struct server *server, struct px_error *err)
+{
+    struct px_signal *signals[] = {
+        px_signal_new(server->loop, SIGTERM, on_stop, server),
+        px_signal_new(server->loop, SIGINT, on_stop, server),
+        px_signal_new(server->loop, SIGHUP, on_hangup, server),
+    };
+    enum px_status st = PX_OK;
+    if (!signals[0] || !signals[1] || !signals[2]) {
+        st = px_fail(err, PX_ENOMEM, "cannot wait for signals");
+    } else {
+        px_loop_run(server->loop);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        px_signal_free(signals[i]);
+    }
+    return st;
+}
+
+static void end(struct server *server)
+{
+    server->stopping = true;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct worker *worker = &server->workers[i];
+        if (worker->running) {
+            pthread_join(worker->thread, NULL);
+            worker->running = false;
+        }
+    }
+    watchdog_stop(server);
+    reload_stop(server);
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        worker_deinit(&server->workers[i]);
+    }
+    generation_drop(server->newest);
+    if (server->lock_fd >= 0) {
+        close(server->lock_fd);
+    }
+}
+
+static int serve_until_stopped(struct server *server, bool made_key)
+{
+    struct px_error err = { PX_OK, "" };
+    enum px_status st = start(server, &err);
+    if (!st) {
+        print_welcome(server, made_key);
+        st = px_log_start(STDERR_FILENO, &err);
+    }
+    if (!st) {
+        st = run(server, &err);
+    } else {
+        for (unsigned i = 0; i < server->worker_count; i++) {
+            if (server->workers[i].running &&
+                px_post_sure(server->workers[i].loop, worker_stop, &server->workers[i])) {
+                abort();
+            }
+        }
+    }
+    end(server);
+    px_log_stop();
+    return st ? complain(&err) : PX_EXIT_FINE;
+}
+
+static int serve(const struct px_config_source *source)
+{
+    static struct server server;
+    server = (struct server){ .source = source, .lock_fd = -1 };
+    struct px_config_report report = { 0 };
+    struct px_error err = { PX_OK, "" };
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    if (px_fetch_global_init(&err)) {
+        return complain(&err);
+    }
+    server.counters = px_counters_new();
+    server.loop = px_loop_new();
+    enum px_status st = server.counters && server.loop ? PX_OK : PX_ENOMEM;
+    st = st ? st : generation_read(&server, &server.newest, &report);
+    print_report(&report);
+    px_config_report_free(&report);
+    int code = PX_EXIT_FOUND;
+    if (!st) {
+        px_log_set(server.newest->config->log_level, server.newest->config->log_format);
+        code = serve_until_stopped(&server, false);
+    }
+    if (server.loop) {
+        px_loop_free(server.loop);
+    }
+    px_counters_free(server.counters);
+    px_fetch_global_deinit();
+    return code;
+}
+
+// -- Commands
+// -----------------------------------------------------------------------------------------
+
+/// Kinds of providers that are shipped: their files are part of the binary.
+static size_t shipped_types(struct px_bundle *bundle, struct px_config_type *types)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < px_bundle_count(bundle) && count < TYPES_MAX; i++) {
+        struct px_str name = px_bundle_at(bundle, i)->name;
+        static const char prefix[] = "provider.";
+        if (name.len > sizeof(prefix) - 1 && memcmp(name.ptr, prefix, sizeof(prefix) - 1) == 0) {
+            types[count++] = (struct px_config_type){ .name = name.ptr + sizeof(prefix) - 1 };
+        }
+    }
+    return count;
+}
+
+static int run_command(const struct px_cli *cli)
+{
+    struct px_config_type types[TYPES_MAX];
+    struct px_bundle *shipped = NULL;
+    struct px_error err;
+    if (px_bundle_read(NULL, &shipped, &err)) {
+        return complain(&err);
+    }
+    const struct px_config_source source = {
+        .file = cli->config,
+        .environment = (const char *const *)environ,
+        .sets = cli->sets,
+        .set_count = cli->set_count,
+        .types = types,
+        .type_count = shipped_types(shipped, types),
+    };
+    int code = cli->command == PX_CLI_CHECK ? px_cli_check(&source, generation_prove, NULL, stdout)
+                                            : serve(&source);
+    px_bundle_drop(shipped);
+    return code;
+}
+
+int px_server_main(int argc, char **argv)
+{
+    struct px_cli cli;
+    struct px_error err = { PX_OK, "" };
+    enum px_status st = px_cli_parse(argc, argv, (const char *const *)environ, &cli, &err);
+    int code = PX_EXIT_FINE;
+    if (st) {
+        complain(&err);
+        code = st == PX_EINVAL ? PX_EXIT_USAGE : PX_EXIT_FOUND;
+    } else if (cli.command == PX_CLI_HELP) {
+        fputs(cli.text, stdout);
+    } else if (cli.command == PX_CLI_VERSION) {
+        px_cli_version(NULL, stdout);
+    } else {
+        code = run_command(&cli);
+    }
+    px_cli_free(&cli);
+    return code;
+}
