@@ -27,12 +27,17 @@ static size_t add_step(struct json_walk *walk, const struct json_level *level, c
         return (size_t)snprintf(path, size, "[%zu]", level->at - 1);
     }
     json_push_current_key(walk, level);
-    size_t len;
-    const char *key = lua_tolstring(walk->L, -1, &len);
-    bool plain = len > 0 && len == strlen(key) && !strpbrk(key, ".[]\"");
-    const char *dot = level == walk->levels ? "" : ".";
-    int added =
-        plain ? snprintf(path, size, "%s%s", dot, key) : snprintf(path, size, "[\"%s\"]", key);
+    struct px_str key;
+    key.ptr = lua_tolstring(walk->L, -1, &key.len);
+    bool plain = key.len > 0 && strcspn(key.ptr, ".[]\"\\\n\r\t") == key.len;
+    struct px_buf *quoted = &walk->codec->scratch;
+    px_buf_reset(quoted);
+    int added = 0;
+    if (plain) {
+        added = snprintf(path, size, "%s%s", level == walk->levels ? "" : ".", key.ptr);
+    } else if (px_json_quote(quoted, key) == PX_OK) {
+        added = snprintf(path, size, "[%.*s]", (int)quoted->len, quoted->ptr);
+    }
     lua_pop(walk->L, 1);
     return (size_t)added;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "px/clock.h"
+#include "px/crypto.h"
 #include "px/log.h"
 #include "vm_private.h"
 
@@ -129,6 +130,33 @@ static int l_clock(lua_State *L)
     return 1;
 }
 
+static uint64_t stir(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+/// id(): 24 letters and digits that no other call has given. Not a secret.
+static int l_id(lua_State *L)
+{
+    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    struct px_vm *vm = px_vm_of(L);
+    if (!vm->id_seed && px_random(&vm->id_seed, sizeof(vm->id_seed))) {
+        return luaL_error(L, "the system gives no random bytes");
+    }
+    char id[24];
+    for (size_t i = 0; i < sizeof(id); i += 8) {
+        uint64_t bits = stir(&vm->id_seed);
+        for (size_t k = 0; k < 8; k++, bits /= 62) {
+            id[i + k] = letters[bits % 62];
+        }
+    }
+    lua_pushlstring(L, id, sizeof(id));
+    return 1;
+}
+
 /// modules(prefix): names of the bundle's modules that begin with `prefix`, each once, sorted.
 static int l_modules(lua_State *L)
 {
@@ -187,10 +215,10 @@ static int l_locked(lua_State *L)
 void px_lua_open_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "clock", l_clock }, { "count", l_count },     { "locked", l_locked },
-        { "log", l_log },     { "modules", l_modules }, { "now", l_now },
-        { "sleep", l_sleep }, { "spawn", l_spawn },     { "where", l_where },
-        { NULL, NULL },
+        { "clock", l_clock },   { "id", l_id },       { "count", l_count },
+        { "locked", l_locked }, { "log", l_log },     { "modules", l_modules },
+        { "now", l_now },       { "sleep", l_sleep }, { "spawn", l_spawn },
+        { "where", l_where },   { NULL, NULL },
     };
     lua_newtable(L);
     luaL_setfuncs(L, functions, 0);

@@ -48,6 +48,7 @@ struct px_vm {
     uint64_t load_end_ns;  ///< While loading: when it must be done.
     unsigned nesting;      ///< Coroutines of scripts inside each other.
     int handle_ref, failed_ref, done_ref;
+    uint64_t id_seed;
     struct px_buf scratch;  ///< For text on its way; valid until Lua runs again.
 };
 

@@ -253,7 +253,9 @@ static size_t shipped_types(struct px_bundle *bundle, struct px_config_type *typ
     for (size_t i = 0; i < px_bundle_count(bundle) && count < TYPES_MAX; i++) {
         struct px_str name = px_bundle_at(bundle, i)->name;
         static const char prefix[] = "provider.";
-        if (name.len > sizeof(prefix) - 1 && memcmp(name.ptr, prefix, sizeof(prefix) - 1) == 0) {
+        bool inner = name.len > sizeof(prefix) - 1 && name.ptr[sizeof(prefix) - 1] == '_';
+        if (!inner && name.len > sizeof(prefix) - 1 &&
+            memcmp(name.ptr, prefix, sizeof(prefix) - 1) == 0) {
             types[count++] = (struct px_config_type){ .name = name.ptr + sizeof(prefix) - 1 };
         }
     }
