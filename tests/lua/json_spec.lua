@@ -68,6 +68,20 @@ describe('a round trip', function()
     end
   end)
 
+  it('finds a shape among many that begin alike', function()
+    for _ = 1, 2 do
+      for i = 1, 20 do
+        local text = ('{"same":1,"k%d":2,"l%d":3}'):format(i, i)
+        eq(text, round(text))
+      end
+    end
+  end)
+
+  it('keeps long strings with escapes', function()
+    local text = '["' .. ('x'):rep(70000) .. '\\n"]'
+    eq(text, round(text))
+  end)
+
   it('keeps long keys', function()
     local text = ('{"b%s":1,"a":2}'):format(('x'):rep(100))
     eq(text, round(text))
@@ -153,6 +167,9 @@ describe('json.encode', function()
     raises('JSON: a.b[1]["x.y"]: an empty table', function()
       json.encode({ a = { b = { 1, { ['x.y'] = {} } } } })
     end)
+    raises('JSON: ["a\\u0000\\n"][""]: a function', function()
+      json.encode({ ['a\0\n'] = { [''] = print } })
+    end)
     raises('JSON: m: a table has keys of different kinds', function()
       json.encode({ m = { 1, x = 2 } })
     end)
@@ -206,6 +223,9 @@ describe('json.encode', function()
     local value = {}
     value.a = value
     raises('nests deeper than 128 levels', function()
+      json.encode(value)
+    end)
+    raises('...: nests', function()
       json.encode(value)
     end)
     local deep = ('['):rep(128) .. (']'):rep(128)

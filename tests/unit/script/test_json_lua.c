@@ -131,6 +131,20 @@ static void test_encode_appends_and_keeps_the_limit_of_its_buffer(void **state)
     lua_close(L);
 }
 
+static void test_a_light_userdata_that_is_not_null_is_refused(void **state)
+{
+    (void)state;
+    struct px_buf out = PX_BUF(100);
+    lua_State *L = new_state();
+    lua_pushcfunction(L, encode_first);
+    lua_pushlightuserdata(L, &out);
+    lua_pushlightuserdata(L, &out);
+    assert_int_equal(lua_pcall(L, 2, 0, 0), LUA_ERRRUN);
+    assert_non_null(strstr(lua_tostring(L, -1), "this light userdata cannot be written"));
+    px_buf_free(&out);
+    lua_close(L);
+}
+
 static void test_a_state_without_the_module_raises(void **state)
 {
     (void)state;
@@ -254,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_decode_pushes_one_value_or_raises),
         cmocka_unit_test(test_every_prefix_of_a_text_fails_and_leaves_the_stack_alone),
         cmocka_unit_test(test_encode_appends_and_keeps_the_limit_of_its_buffer),
+        cmocka_unit_test(test_a_light_userdata_that_is_not_null_is_refused),
         cmocka_unit_test(test_a_state_without_the_module_raises),
         cmocka_unit_test(test_no_failing_allocation_harms_the_state_or_loses_memory),
     };
