@@ -7,7 +7,7 @@ import { anthropicScenarios } from './scenarios/anthropic.mjs';
 import { KEY } from './lib/gateway.mjs';
 import { useStage } from './lib/stage.mjs';
 
-const stage = useStage();
+const stage = useStage({ keepsConnections: true });
 
 function clientOf(more = {}) {
   return new Anthropic({ apiKey: KEY, baseURL: stage.gw.url, maxRetries: 0, ...more });

@@ -7,7 +7,7 @@ import { openaiScenarios } from './scenarios/openai.mjs';
 import { KEY } from './lib/gateway.mjs';
 import { useStage } from './lib/stage.mjs';
 
-const stage = useStage();
+const stage = useStage({ keepsConnections: true });
 
 function clientOf(more = {}) {
   return new OpenAI({ apiKey: KEY, baseURL: `${stage.gw.url}/v1`, maxRetries: 0, ...more });

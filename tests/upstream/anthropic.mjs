@@ -8,8 +8,9 @@ const VERSIONS = new Set(['2023-06-01', '2026-10-21']);
 
 function lastUserText(messages) {
   const { content } = messages.findLast((one) => one.role === 'user') ?? { content: '' };
-  return typeof content === 'string' ? content : content.map((block) => (
-    block.text ?? (typeof block.content === 'string' ? block.content : `[${block.type}]`))).join(' ');
+  const say = (block) => block.text
+    ?? (typeof block.content === 'string' ? block.content : `[${block.type}]`);
+  return typeof content === 'string' ? content : content.map(say).join(' ');
 }
 
 /** A fake api.anthropic.com. The one good key is `key`, as x-api-key or as a Bearer token. */

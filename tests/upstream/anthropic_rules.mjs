@@ -65,7 +65,8 @@ function checkSource(block, where) {
     need(/^[A-Za-z0-9+/]+=*$/.test(source.data ?? ''),
       `${where}.source.base64: invalid base64 data`);
   } else if (source.type === 'url') {
-    need(/^https:\/\//.test(source.url ?? ''), `${where}.source.url: Only HTTPS URLs are supported.`);
+    need(/^https:\/\//.test(source.url ?? ''),
+      `${where}.source.url: Only HTTPS URLs are supported.`);
   } else {
     need(['text', 'content', 'file'].includes(source.type), `${where}.source: Input tag `
       + `'${source.type}' found using 'type' does not match any of the expected tags`);
@@ -81,7 +82,7 @@ function checkResult(block, where) {
   block.content.forEach((inner, at) => {
     const path = `${where}.tool_result.content.${at}`;
     need(['text', 'image', 'document', 'search_result', 'tool_reference'].includes(inner.type),
-      `${path}: Input tag '${inner.type}' found using 'type' does not match any of the expected tags`);
+      `${path}: Input tag '${inner.type}' found using 'type' does not match any expected tag`);
     checkBlock(inner, 'user', path);
   });
 }
@@ -130,8 +131,8 @@ function checkContent(message, at, isLast) {
   need(typeof content === 'string' || Array.isArray(content),
     `${where}.content: Input should be a valid list`);
   if (content.length === 0) {
-    need(isLast && role === 'assistant', `${where}: all messages must have non-empty content except `
-      + 'for the optional final assistant message');
+    need(isLast && role === 'assistant', `${where}: all messages must have non-empty content `
+      + 'except for the optional final assistant message');
     return;
   }
   blocks(message).forEach((block, index) => (
@@ -152,17 +153,21 @@ function merged(messages) {
   return out.filter((turn) => turn.role !== 'system');
 }
 
+function ofType(list, type) {
+  return list.filter((block) => block.type === type);
+}
+
 function checkPairs(messages) {
   const turns = merged(messages);
   const seen = new Set();
   turns.forEach((turn, at) => {
-    const calls = turn.blocks.filter((block) => block.type === 'tool_use').map((b) => b.id);
+    const calls = ofType(turn.blocks, 'tool_use').map((block) => block.id);
     for (const id of calls) {
       need(!seen.has(id), `messages.${turn.at}: \`tool_use\` ids must be unique`);
       seen.add(id);
     }
     const next = turns[at + 1]?.blocks ?? [];
-    const answered = new Set(next.filter((b) => b.type === 'tool_result').map((b) => b.tool_use_id));
+    const answered = new Set(ofType(next, 'tool_result').map((block) => block.tool_use_id));
     const missing = calls.filter((id) => !answered.has(id));
     need(missing.length === 0, `messages.${turn.at}: \`tool_use\` ids were found without `
       + `\`tool_result\` blocks immediately after: ${missing.join(', ')}. Each \`tool_use\` block `
@@ -172,8 +177,8 @@ function checkPairs(messages) {
 }
 
 function checkResults(turn, before) {
-  const results = turn.blocks.filter((block) => block.type === 'tool_result');
-  const calls = new Set((before?.blocks ?? []).filter((b) => b.type === 'tool_use').map((b) => b.id));
+  const results = ofType(turn.blocks, 'tool_result');
+  const calls = new Set(ofType(before?.blocks ?? [], 'tool_use').map((block) => block.id));
   for (const { tool_use_id: id } of results) {
     need(calls.delete(id), `messages.${turn.at}.content.0: unexpected \`tool_use_id\` found in `
       + `\`tool_result\` blocks: ${id}. Each \`tool_result\` block must have a corresponding `
@@ -181,8 +186,8 @@ function checkResults(turn, before) {
   }
   const firstOther = turn.blocks.findIndex((block) => block.type !== 'tool_result');
   const lastResult = turn.blocks.findLastIndex((block) => block.type === 'tool_result');
-  need(firstOther < 0 || lastResult < firstOther, `messages.${turn.at}: \`tool_result\` blocks must `
-    + 'come before any other content of their message');
+  need(firstOther < 0 || lastResult < firstOther, `messages.${turn.at}: \`tool_result\` blocks `
+    + 'must come before any other content of their message');
 }
 
 function checkMessages(body, can) {
@@ -218,8 +223,8 @@ function checkTools(body) {
   const names = (tools ?? []).map((tool) => tool.name);
   (tools ?? []).forEach((tool, at) => {
     if (tool.type && tool.type !== 'custom') {
-      need(/_\d{8}$/.test(tool.type), `tools.${at}: Input tag '${tool.type}' found using 'type' does `
-        + 'not match any of the expected tags');
+      need(/_\d{8}$/.test(tool.type), `tools.${at}: Input tag '${tool.type}' found using 'type' `
+        + 'does not match any of the expected tags');
       return;
     }
     known(tool, CLIENT_TOOL, `tools.${at}.custom`);
@@ -228,12 +233,14 @@ function checkTools(body) {
     need(isObject(tool.input_schema), `tools.${at}.custom.input_schema: Field required`);
     need(tool.input_schema.type === 'object',
       `tools.${at}.custom.input_schema.type: Input should be 'object'`);
-    need(!['anyOf', 'oneOf', 'allOf'].some((word) => word in tool.input_schema), `tools.${at}.custom.`
-      + 'input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level');
+    need(!['anyOf', 'oneOf', 'allOf'].some((word) => word in tool.input_schema), `tools.${at}.`
+      + 'custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top '
+      + 'level');
   });
   need(new Set(names).size === names.length, 'tools: Tool names must be unique.');
   const used = body.messages.some((m) => blocks(m).some((b) => b.type === 'tool_use'));
-  need(tools || !used, 'Requests which include `tool_use` or `tool_result` blocks must define tools');
+  need(tools || !used,
+    'Requests which include `tool_use` or `tool_result` blocks must define tools');
   if (choice === undefined) {
     return;
   }
@@ -259,8 +266,8 @@ function checkThinking(body, can) {
     known(thinking, ['display'], 'thinking.adaptive');
     return;
   }
-  need(thinking.type === 'enabled', `thinking: Input tag '${thinking.type}' found using 'type' does `
-    + 'not match any of the expected tags');
+  need(thinking.type === 'enabled', `thinking: Input tag '${thinking.type}' found using 'type' `
+    + 'does not match any of the expected tags');
   need(can.enabledThinking, "thinking.type: 'enabled' is not supported on this model");
   known(thinking, ['budget_tokens', 'display'], 'thinking.enabled');
   need(thinking.budget_tokens >= 1024,

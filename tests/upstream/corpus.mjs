@@ -66,6 +66,12 @@ export function events(text) {
   });
 }
 
+/** Content as text: a string, or (Mistral) a list of parts. */
+function textOf(content) {
+  return typeof content === 'string' ? content
+    : (content ?? []).map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
 /** Text, thinking, calls, finish and usage of a Chat Completions stream. */
 export function readOpenai(text) {
   const out = { text: '', thinking: '', calls: [], finish: null, usage: null, error: null };
@@ -75,7 +81,7 @@ export function readOpenai(text) {
     out.usage = chunk.usage ?? out.usage;
     const choice = chunk.choices?.[0];
     const delta = choice?.delta ?? {};
-    out.text += typeof delta.content === 'string' ? delta.content : '';
+    out.text += textOf(delta.content);
     out.thinking += delta.reasoning_content ?? delta.reasoning ?? '';
     out.finish = choice?.finish_reason || out.finish;
     for (const piece of delta.tool_calls ?? []) {

@@ -112,9 +112,10 @@ function checkTools(body) {
     need(tools.some((tool) => tool.function?.name === choice.function?.name), 'tool_choice', null,
       `Tool choice '${choice.function?.name}' not found in 'tools' parameter.`);
   } else {
-    need(choice === undefined || isObject(choice) || ['none', 'auto', 'required'].includes(choice),
-      'tool_choice', 'invalid_value', `Invalid value: '${choice}'. Supported values are: 'none', `
-      + "'auto', and 'required'.");
+    const word = isObject(choice) ? choice.type : choice;
+    const known = isObject(choice) ? ['custom', 'allowed_tools'] : ['none', 'auto', 'required'];
+    need(choice === undefined || known.includes(word), 'tool_choice', 'invalid_value',
+      `Invalid value: '${word}'. Supported values are: ${known.map((k) => `'${k}'`).join(', ')}.`);
   }
 }
 
@@ -268,7 +269,7 @@ export class FakeOpenAI extends Vendor {
       + 'your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer '
       + 'YOUR_KEY).', { code: null });
     must(auth === `Bearer ${this.key}`, 401, 'invalid_request_error', `Incorrect API key provided: `
-      + `${auth.slice(7)}. You can find your API key at https://platform.openai.com/account/api-keys.`,
+      + `${auth.slice(7)}. You can find your API key at https://platform.openai.com.`,
     { code: 'invalid_api_key' });
     if (exchange.method === 'GET' && exchange.path.startsWith('/v1/models')) {
       return;
@@ -296,7 +297,7 @@ export class FakeOpenAI extends Vendor {
       return { body: id ? entry(id) : { object: 'list', data: this.models.map(entry) } };
     }
     const body = exchange.json;
-    return this.say(exchange, { model: body.model, text: `You said: ${lastUserText(body.messages)}` });
+    return this.say(exchange, { text: `You said: ${lastUserText(body.messages)}` });
   }
 
   /** The answer to `exchange` that says what `description` says, streamed if that was asked. */

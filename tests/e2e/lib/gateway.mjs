@@ -35,7 +35,7 @@ async function isFree(port) {
   return free;
 }
 
-/** A port below the range that the kernel gives out by itself, so that nobody takes it meanwhile. */
+/** A port below those that the kernel gives out by itself, so that nobody takes it meanwhile. */
 export async function freePort() {
   for (;;) {
     const port = 15_000 + Math.floor(Math.random() * 17_000);
@@ -86,15 +86,18 @@ export class Gateway {
   /**
    * Starts a gateway and waits until it is ready.
    *
-   * `fakes` are the upstreams `{ oa, an }`; `config` more members of the configuration; `files`
-   * texts by name, written beside it; `limit` a soft descriptor limit for the child.
+   * `fakes` are the upstreams `{ oa, an }`; `config` more members of the configuration, or a
+   * function of the port that gives them; `files` texts by name, written beside it;
+   * `prepare(dir)` may put more into its folder.
    */
-  static async start({ fakes = {}, config = {}, files = {}, env, args = [] } = {}) {
+  static async start({ fakes = {}, config = {}, files = {}, env, args = [], prepare } = {}) {
     const gateway = new Gateway();
     gateway.dir = tempDir();
     gateway.port = await freePort();
     gateway.url = `http://127.0.0.1:${gateway.port}`;
-    gateway.config = configFor(gateway.port, fakes, config);
+    const more = typeof config === 'function' ? config(gateway.port) : config;
+    gateway.config = configFor(gateway.port, fakes, more);
+    prepare?.(gateway.dir);
     gateway.write('proxima.json', JSON.stringify(gateway.config, null, 2));
     for (const [name, text] of Object.entries(files)) {
       gateway.write(name, text);
@@ -114,16 +117,18 @@ export class Gateway {
       this.exit = { code, signal };
       return this.exit;
     });
-    this.exited.catch(() => {});
-    await until(20_000, async () => {
+    this.exited.catch((error) => { this.exit = { error: error.message }; });
+    try {
+      await until(20_000, async () => (
+        this.exit || (await this.get('/ready', { timeout: 2000 })).status === 200),
+      () => `the gateway is ready; it said:\n${this.log}`);
       if (this.exit) {
-        throw new Error('it ended');
+        throw new Error(`the gateway ended (${JSON.stringify(this.exit)}); it said:\n${this.log}`);
       }
-      return (await this.get('/ready', { timeout: 2000 })).status === 200;
-    }, () => `the gateway is ready; it said:\n${this.log}`).catch((error) => {
+    } catch (error) {
       this.child.kill('SIGKILL');
       throw error;
-    });
+    }
     this.before = await this.gauges();
   }
 
@@ -205,11 +210,12 @@ export class Gateway {
   }
 
   /** Waits until every gauge is back where it was at the start. */
-  async settle(timeout = 10_000) {
+  async settle({ except = [], timeout = 10_000 } = {}) {
     let now;
     await until(timeout, async () => {
       now = await this.gauges();
-      return Object.keys(now).every((name) => now[name] === this.before[name]);
+      return Object.keys(now).every((name) => (
+        now[name] === this.before[name] || except.includes(name)));
     }, () => `gauges are back at ${JSON.stringify(this.before)}, are ${JSON.stringify(now)}`);
   }
 

@@ -16,9 +16,10 @@ function assertNoClientKey(fake) {
 
 /**
  * Declares the hooks of one file. The returned object has `oa`, `an` and `gw` while tests run;
- * after each test the gauges must be back and the fakes are cleared.
+ * after each test the gauges must be back and the fakes are cleared. Clients that keep their
+ * connections for later (the SDKs do) need `keepsConnections`.
  */
-export function useStage({ config, files, env, settles = true } = {}) {
+export function useStage({ config, files, env, keepsConnections = false } = {}) {
   const stage = {};
   before(async () => {
     stage.oa = await new FakeOpenAI().listen();
@@ -33,9 +34,7 @@ export function useStage({ config, files, env, settles = true } = {}) {
     if (!stage.gw) {
       return;
     }
-    if (settles) {
-      await stage.gw.settle();
-    }
+    await stage.gw.settle({ except: keepsConnections ? ['connections'] : [] });
     for (const fake of [stage.oa, stage.an]) {
       assertNoClientKey(fake);
       assert.deepEqual(fake.failures, []);

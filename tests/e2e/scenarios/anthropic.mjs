@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
 import { openaiError } from '../../upstream/openai.mjs';
 import { anthropicError } from '../../upstream/anthropic.mjs';
-import { ANSWER, IMAGE_URL, MODEL, PNG, REFUSALS, THINKER, TWO_CALLS, USAGE, WEATHER, collect }
+import { ANSWER, IMAGE_URL, MODEL, PNG, REFUSALS, THINKER, TWO_CALLS, USAGE, WEATHER, WORDS,
+  collect }
   from './shared.mjs';
 
 const TOOLS = [{ name: 'get_weather', description: 'Tells weather', input_schema: WEATHER }];
@@ -20,12 +21,12 @@ const CLASS = { 400: Anthropic.BadRequestError, 401: Anthropic.AuthenticationErr
 function textTests(get) {
   test('a reply is read with its stop reason and usage', async () => {
     const { client, fake, kind, model } = get();
-    fake.script((x) => fake.say(x, { text: 'Grüße, 世界 🌍', usage: USAGE }));
+    fake.script((x) => fake.say(x, { text: WORDS, usage: USAGE }));
     const reply = await client.messages.create({ model: model(MODEL[kind]), max_tokens: 100,
       system: [{ type: 'text', text: 'Be brief.' }], messages: HI });
     assert.equal(reply.type, 'message');
     assert.equal(reply.role, 'assistant');
-    assert.deepEqual(reply.content.map((b) => [b.type, b.text]), [['text', 'Grüße, 世界 🌍']]);
+    assert.deepEqual(reply.content.map((b) => [b.type, b.text]), [['text', WORDS]]);
     assert.equal(reply.stop_reason, 'end_turn');
     assert.equal(reply.usage.input_tokens, 11);
     assert.equal(reply.usage.cache_read_input_tokens, 64);
@@ -38,10 +39,10 @@ function textTests(get) {
 
   test('a stream gives the same message', async () => {
     const { client, fake, kind, model } = get();
-    fake.script((x) => fake.say(x, { text: 'Grüße, 世界 🌍', usage: USAGE }));
+    fake.script((x) => fake.say(x, { text: WORDS, usage: USAGE }));
     const final = await client.messages.stream({ model: model(MODEL[kind]), max_tokens: 100,
       messages: HI }).finalMessage();
-    assert.deepEqual(final.content.map((b) => [b.type, b.text]), [['text', 'Grüße, 世界 🌍']]);
+    assert.deepEqual(final.content.map((b) => [b.type, b.text]), [['text', WORDS]]);
     assert.equal(final.stop_reason, 'end_turn');
     assert.equal(final.usage.input_tokens, 11);
     assert.equal(final.usage.cache_read_input_tokens, 64);
@@ -189,7 +190,7 @@ function contentTests(get) {
     }
   });
 
-  test('a signed thinking block goes back to the one who signed it, and to nobody else', async () => {
+  test('a signed thinking block goes back to its signer and to nobody else', async () => {
     const { client, fake, kind, model } = get();
     const calls = [TWO_CALLS[0]];
     fake.script((x) => fake.say(x, { thinking: 'Hm.', signature: 'EqQBabc+/=', calls }));
@@ -230,7 +231,8 @@ function errorTests(get) {
           await assert.rejects(client.messages.create({ model: model(MODEL[kind]), max_tokens: 10,
             messages: HI, stream }), (error) => {
             assert.equal(error.status, status);
-            assert.ok(error instanceof (CLASS[status] ?? Anthropic.InternalServerError), error.name);
+            const Wanted = CLASS[status] ?? Anthropic.InternalServerError;
+            assert.ok(error instanceof Wanted, error.name);
             assert.equal(error.error.type, 'error');
             assert.ok(error.error.error.message.includes(words), error.message);
             if (status === 429) {

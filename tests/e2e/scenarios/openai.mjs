@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import { openaiError } from '../../upstream/openai.mjs';
 import { anthropicError } from '../../upstream/anthropic.mjs';
-import { ANSWER, IMAGE_URL, MODEL, PNG, REFUSALS, THINKER, TWO_CALLS, USAGE, WEATHER, collect }
+import { ANSWER, IMAGE_URL, MODEL, PNG, REFUSALS, THINKER, TWO_CALLS, USAGE, WEATHER, WORDS,
+  collect }
   from './shared.mjs';
 
 const TOOLS = [{ type: 'function', function: { name: 'get_weather', description: 'Tells weather',
@@ -20,11 +21,11 @@ const CLASS = { 400: OpenAI.BadRequestError, 401: OpenAI.AuthenticationError,
 function textTests(get) {
   test('a reply is read with its finish reason and usage', async () => {
     const { client, fake, kind, model } = get();
-    fake.script((x) => fake.say(x, { text: 'Grüße, 世界 🌍', usage: USAGE }));
+    fake.script((x) => fake.say(x, { text: WORDS, usage: USAGE }));
     const reply = await client.chat.completions.create({ model: model(MODEL[kind]),
       messages: [{ role: 'system', content: 'Be brief.' }, ...HI] });
     assert.equal(reply.object, 'chat.completion');
-    assert.equal(reply.choices[0].message.content, 'Grüße, 世界 🌍');
+    assert.equal(reply.choices[0].message.content, WORDS);
     assert.equal(reply.choices[0].message.role, 'assistant');
     assert.equal(reply.choices[0].finish_reason, 'stop');
     assert.equal(reply.usage.prompt_tokens, 75);
@@ -38,13 +39,13 @@ function textTests(get) {
     assert.equal(system, 'Be brief.');
   });
 
-  test('a stream gives the same text, one finish reason and the usage that was asked for', async () => {
+  test('a stream gives the same text, one finish reason and the usage asked for', async () => {
     const { client, fake, kind, model } = get();
-    fake.script((x) => fake.say(x, { text: 'Grüße, 世界 🌍', usage: USAGE }));
+    fake.script((x) => fake.say(x, { text: WORDS, usage: USAGE }));
     const chunks = await collect(await client.chat.completions.create({ model: model(MODEL[kind]),
       messages: HI, stream: true, stream_options: { include_usage: true } }));
     const choices = chunks.flatMap((chunk) => chunk.choices);
-    assert.equal(choices.map((one) => one.delta.content ?? '').join(''), 'Grüße, 世界 🌍');
+    assert.equal(choices.map((one) => one.delta.content ?? '').join(''), WORDS);
     assert.deepEqual(choices.map((one) => one.finish_reason).filter(Boolean), ['stop']);
     assert.deepEqual(choices.map((one) => one.delta.role).filter(Boolean), ['assistant']);
     assert.equal(new Set(chunks.map((one) => one.id)).size, 1);

@@ -18,6 +18,9 @@ export const TWO_CALLS = [
   { id: 'toolu_b2', name: 'get_weather', args: '{"city":"Tromsø \\"north\\""}' },
 ];
 
+/** Letters of one, two, three and four bytes. */
+export const WORDS = 'Grüße, 世界 🌍';
+
 export const USAGE = { input: 11, cacheRead: 64, cacheWrite: 0, output: 21, reasoning: 0 };
 
 /** Collects an async iterable. */
