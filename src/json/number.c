@@ -89,12 +89,32 @@ static double decimal_value(const struct decimal *d)
     return strtod(text, NULL);
 }
 
+// Below a power of two doubles lie closer than above, so the nearest decimal of 16 digits may miss
+// where the next one above hits. Makes `text` that one; false if it misses too.
+static bool try_next_above(char *text, double number)
+{
+    snprintf(text, 40, "%.15e", number);
+    char *digit = strchr(text, 'e') - 1;
+    while (*digit == '9') {
+        *digit-- = '0';
+    }
+    if (*digit == '.') {
+        return false;
+    }
+    ++*digit;
+    return strtod(text, NULL) == number;
+}
+
 // Finds the shortest digits that read back as `number` (finite, above 0), without zeros behind.
 static unsigned shortest(double number, char digits[17], long *point)
 {
     char text[40];
-    int precision = number < 2.3e-308 ? 1 : DIGITS_KEPT;
+    int precision = number < 2.3e-308 ? 1 : DIGITS_KEPT, exponent;
+    bool power_of_two = frexp(number, &exponent) == 0.5;
     for (; precision <= 17; precision++) {
+        if (precision == 17 && power_of_two && try_next_above(text, number)) {
+            break;
+        }
         snprintf(text, sizeof(text), "%.*e", precision - 1, number);
         if (strtod(text, NULL) == number) {
             break;

@@ -77,6 +77,16 @@ describe('a round trip', function()
     end
   end)
 
+  it('keeps order when one text brings more shapes than may be made at once', function()
+    local parts = {}
+    for i = 1, 400 do
+      parts[i] = ('{"x%d":%d,"b":{},"a":[]}'):format(i, i)
+    end
+    local text = '[' .. table.concat(parts, ',') .. ']'
+    eq(text, round(text))
+    eq(text, round(text))
+  end)
+
   it('keeps long strings with escapes', function()
     local text = '["' .. ('x'):rep(70000) .. '\\n"]'
     eq(text, round(text))

@@ -1,10 +1,10 @@
 --- @meta
 -- luacheck: no unused args
 
---- Exact JSON: what was decoded is encoded as it was, number texts and the order of members included.
+--- Exact JSON: what was decoded is encoded as it was, number texts and members' order included.
 ---
---- Scripts see ordinary tables. The order in which pairs() walks an object is Lua's own; where order
---- matters, walk json.keys(t).
+--- Scripts see ordinary tables. The order in which pairs() walks an object is Lua's own; where
+--- order matters, walk json.keys(t).
 ---
 --- @class px.json
 --- @field null lightuserdata What `null` becomes; compare with `==`.

@@ -53,6 +53,8 @@ static void test_texts_of_numbers_are_judged(void **state)
         { "4.9e-324", 5e-324, PX_JSON_INEXACT },
         { "2.2250738585072014e-308", 2.2250738585072014e-308, PX_JSON_SAME },
         { "1.7976931348623157e+308", 1.7976931348623157e308, PX_JSON_SAME },
+        { "7.120236347223045e-307", 0x1p-1017, PX_JSON_SAME },
+        { "7.1202363472230444e-307", 0x1p-1017, PX_JSON_INEXACT },
         { "1e309", INFINITY, PX_JSON_INEXACT },
         { "-1e309", -INFINITY, PX_JSON_INEXACT },
         { "1e-400", 0, PX_JSON_INEXACT },
