@@ -74,10 +74,12 @@ function M.new(ctx)
     local text = read.maybe_text(content.text)
     block.kind = 'text'
     if text and text ~= '' then
+      block.begun = true
       events[#events + 1] = { kind = 'text', index = block.index, text = text }
     end
     for _, citation in ipairs(read.maybe_table(content.citations)) do
       if type(citation) == 'table' then
+        block.begun = true
         events[#events + 1] = citation_event(block.index, citation)
       end
     end
@@ -87,15 +89,17 @@ function M.new(ctx)
     local text, proof = read.maybe_text(content.thinking), read.maybe_text(content.signature)
     block.kind = 'thinking'
     if text and text ~= '' then
+      block.begun = true
       events[#events + 1] = { kind = 'thinking', index = block.index, text = text }
     end
     if proof and proof ~= '' then
+      block.begun = true
       events[#events + 1] = { kind = 'signature', index = block.index, text = proof }
     end
   end
 
   function on_start.redacted_thinking(events, block, content)
-    block.kind = 'redacted'
+    block.kind, block.begun = 'redacted', true
     events[#events + 1] =
       { kind = 'redacted', index = block.index, data = read.maybe_text(content.data) or '' }
   end
@@ -107,7 +111,7 @@ function M.new(ctx)
       block.kind = 'format'
       return
     end
-    called = true
+    called, block.begun = true, true
     if ctx.customs and ctx.customs[name] then
       block.kind, block.pieces = 'custom', {}
     end
@@ -161,6 +165,7 @@ function M.new(ctx)
     local known = DELTA[delta.type]
     if not known then
       if delta.type == 'citations_delta' and type(delta.citation) == 'table' then
+        block.begun = true
         events[#events + 1] = citation_event(block.index, delta.citation)
       end
       return
@@ -168,7 +173,9 @@ function M.new(ctx)
     local text = delta[known[2]]
     if type(text) ~= 'string' or text == '' then
       return
-    elseif known[1] == 'args' then
+    end
+    block.begun = true
+    if known[1] == 'args' then
       block.filled = true
       emit_args(events, block, text)
     else
@@ -181,6 +188,7 @@ function M.new(ctx)
     if content.type == 'unknown' then
       return
     end
+    block.begun = true
     if block.pieces then
       content.input = json.decode(table.concat(block.pieces)) or content.input
     end
@@ -198,6 +206,7 @@ function M.new(ctx)
     local input = block.content and block.content.input
     if (block.kind == 'tool' or block.kind == 'custom' or block.kind == 'format')
       and not block.filled and type(input) == 'table' and next(input) ~= nil then
+      block.begun = true
       emit_args(events, block, json.encode(input))
     end
     if block.kind == 'custom' then
@@ -206,7 +215,10 @@ function M.new(ctx)
     elseif block.kind == 'opaque' then
       stop_opaque(events, block)
     end
-    events[#events + 1] = { kind = 'block_stop', index = block.index }
+    -- A block starts with its first event: an empty one never was.
+    if block.begun then
+      events[#events + 1] = { kind = 'block_stop', index = block.index }
+    end
   end
 
   --- Tells whether blocks have begun, and whether a tool call is open.

@@ -1,0 +1,444 @@
+--- Streams: odd upstreams read, strict clients written, one claim each.
+
+local json = require('px.json')
+local t = require('harness')
+
+local describe, it, eq = t.describe, t.it, t.eq
+
+local function context(more)
+  local ctx = {
+    model = 'm', knowledge = {}, id = 'ID', now = 7, include_usage = true, settings = {},
+    lost = function() end,
+  }
+  for key, value in pairs(more or {}) do
+    ctx[key] = value
+  end
+  return ctx
+end
+
+--- Reads data texts. A final false stands for bytes that end without a terminator.
+local function read(protocol, datas, more)
+  local step = require('protocol.' .. protocol .. '.stream').reader(context(more))
+  local out = {}
+  for _, data in ipairs(datas) do
+    for _, event in ipairs(step('message', data) or {}) do
+      out[#out + 1] = event
+    end
+  end
+  for _, event in ipairs(step(nil) or {}) do
+    out[#out + 1] = event
+  end
+  eq(nil, step(nil))
+  return out
+end
+
+--- Events in short: `text0:Hi`, `tool1:id/name`, `stop0`, `finish:stop`, …
+local function short(events)
+  local out = {}
+  for _, event in ipairs(events) do
+    local kind, index = event.kind, event.index or ''
+    if kind == 'tool_start' then
+      out[#out + 1] = ('tool%s:%s/%s'):format(index, event.id, event.name)
+    elseif kind == 'block_stop' then
+      out[#out + 1] = 'stop' .. index
+    elseif kind == 'finish' then
+      out[#out + 1] = 'finish:' .. event.reason .. (event.stop and '/' .. event.stop or '')
+    elseif kind == 'usage' then
+      out[#out + 1] = ('usage:%d+%d+%d/%d(%d)'):format(event.input, event.cache_read,
+        event.cache_write, event.output, event.reasoning)
+    elseif kind == 'error' then
+      out[#out + 1] = 'error:' .. event.code
+    elseif kind ~= 'start' then
+      out[#out + 1] = kind .. index .. ':' .. tostring(event.text or event.data or event.url or '')
+    end
+  end
+  return table.concat(out, ' ')
+end
+
+local function chunk(delta, finish, more)
+  return ('{"id":"c","model":"m","choices":[{"index":0,"delta":%s,"finish_reason":%s}]%s}')
+    :format(delta, finish or 'null', more or '')
+end
+
+local function tool(inner)
+  return chunk('{"tool_calls":[' .. inner .. ']}')
+end
+
+local A0 = tool('{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":""}}')
+local A1 = tool('{"index":1,"id":"b","type":"function","function":{"name":"g","arguments":""}}')
+
+local CHAT = {
+  { 'text', { chunk('{"role":"assistant","content":""}'), chunk('{"content":"Hi"}'),
+    chunk('{}', '"stop"'), '[DONE]' }, 'text0:Hi stop0 finish:stop' },
+  { 'no [DONE]', { chunk('{"content":"Hi"}'), chunk('{}', '"stop"') },
+    'text0:Hi stop0 finish:stop' },
+  { '[DONE] without a finish', { chunk('{"content":"Hi"}'), '[DONE]' },
+    'text0:Hi stop0 finish:stop' },
+  { 'an end in the middle', { chunk('{"content":"Hi"}') }, 'text0:Hi error:cut' },
+  { 'an empty finish is none', { chunk('{"content":"Hi"}', '""') }, 'text0:Hi error:cut' },
+  { 'nothing at all', {}, 'error:cut' },
+  { 'two finishes, usage in the second', { chunk('{"content":"Hi"}', '"stop"'),
+    chunk('{}', '"stop"', ',"usage":{"prompt_tokens":5,"completion_tokens":2}'), '[DONE]' },
+    'text0:Hi stop0 finish:stop usage:5+0+0/2(0)' },
+  { 'usage after the finish', { chunk('{}', '"length"'),
+    '{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,'
+    .. '"prompt_tokens_details":{"cached_tokens":6}}}' },
+    'finish:length usage:3+6+0/4(0)' },
+  { 'usage of Groq', { chunk('{}', '"stop"', ',"x_groq":{"usage":{"prompt_tokens":1,'
+    .. '"completion_tokens":2}}') }, 'finish:stop usage:1+0+0/2(0)' },
+  { 'a call in the finish chunk', { chunk('{"tool_calls":[{"id":"a","function":{"name":"f",'
+    .. '"arguments":"{}"}}]}', '"tool_calls"') }, 'tool0:a/f args0:{} stop0 finish:tool' },
+  { 'a call that finishes as stop', { A0, chunk('{}', '"stop"') },
+    'tool0:a/f stop0 finish:tool' },
+  { 'a call cut by the length', { A0, tool('{"index":0,"function":{"arguments":"{\\"a"}}'),
+    chunk('{}', '"length"') }, 'tool0:a/f args0:{"a stop0 finish:length' },
+  { 'parallel calls, mixed', { A0, A1, tool('{"index":0,"function":{"arguments":"{"}}'),
+    tool('{"index":1,"function":{"arguments":"[]"}}'),
+    tool('{"index":0,"function":{"arguments":"}"}}'), chunk('{}', '"tool_calls"') },
+    'tool0:a/f tool1:b/g args0:{ args1:[] args0:} stop0 stop1 finish:tool' },
+  { 'a late id and name', { tool('{"index":0,"function":{"arguments":"{"}}'),
+    tool('{"index":0,"function":{"name":"f","arguments":null}}'),
+    tool('{"index":0,"id":"a","function":{"name":"","arguments":"}"}}'),
+    chunk('{}', '"tool_calls"') }, 'tool0:a/f args0:{} stop0 finish:tool' },
+  { 'no id ever', { tool('{"function":{"name":"f","arguments":{"x":1}}}'),
+    chunk('{}', '"stop"') }, 'tool0:call_ID_1/f args0:{"x":1} stop0 finish:tool' },
+  { 'index -1 and ids alone', { tool('{"index":-1,"id":"a","function":{"name":"f"}}'),
+    tool('{"index":-1,"id":"b","function":{"name":"g"}}'),
+    tool('{"index":-1,"id":"a","function":{"arguments":"1"}}'), '[DONE]' },
+    'tool0:a/f tool1:b/g args0:1 stop0 stop1 finish:tool' },
+  { 'every call has index 0', {
+    tool('{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}'),
+    tool('{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}'), '[DONE]' },
+    'tool0:a/f args0:{} stop0 tool1:b/g args1:{} stop1 finish:tool' },
+  { 'text after a complete call', { A0, tool('{"index":0,"function":{"arguments":"{}"}}'),
+    chunk('{"content":"Hi"}'), '[DONE]' },
+    'tool0:a/f args0:{} stop0 text1:Hi stop1 finish:tool' },
+  { 'one channel of reasoning', { chunk('{"reasoning":"hm","reasoning_details":[{"type":'
+    .. '"reasoning.text","text":"hm"}]}'), chunk('{"content":"Hi"}'), '[DONE]' },
+    'thinking0:hm stop0 text1:Hi stop1 finish:stop' },
+  { 'a proof', { chunk('{"reasoning_details":[{"type":"reasoning.text","text":"hm"}]}'),
+    chunk('{"reasoning_details":[{"type":"reasoning.text","signature":"S"}]}'), '[DONE]' },
+    'thinking0:hm signature0:S stop0 finish:stop' },
+  { 'parts of Mistral', { chunk('{"content":[{"type":"thinking","thinking":[{"type":"text",'
+    .. '"text":"hm"}]},{"type":"text","text":"Hi"}]}'), '[DONE]' },
+    'thinking0:hm stop0 text1:Hi stop1 finish:stop' },
+  { 'a refusal', { chunk('{"refusal":"no"}'), chunk('{}', '"content_filter"') },
+    'refusal0:no stop0 finish:filter' },
+  { 'sources of Perplexity', { chunk('{"content":"a"}', nil, ',"citations":["http://x"]'),
+    chunk('{"content":"b"}', '"stop"', ',"citations":["http://x"]') },
+    'text0:a text0:b citation0:http://x stop0 finish:stop' },
+  { 'a legacy call', { chunk('{"function_call":{"name":"f","arguments":"{"}}'),
+    chunk('{"function_call":{"arguments":"}"}}'), chunk('{}', '"function_call"') },
+    'tool0:call_ID_f/f args0:{ args0:} stop0 finish:tool' },
+  { 'an error inside', { chunk('{"content":"Hi"}'),
+    '{"error":{"message":"busy","type":"server_error","code":"server_is_overloaded"}}', '[DONE]' },
+    'text0:Hi error:overloaded' },
+  { 'garbage', { '<html>' }, 'error:internal' },
+  { 'chunks without choices', { '{"id":"","choices":[],"prompt_filter_results":[]}',
+    chunk('{"content":"Hi"}', '"stop"') }, 'text0:Hi stop0 finish:stop' },
+  { 'a second choice is left out', {
+    '{"choices":[{"index":1,"delta":{"content":"B"}},{"index":0,"delta":{"content":"A"}}]}',
+    '[DONE]' }, 'text0:A stop0 finish:stop' },
+}
+
+describe('a chat stream', function()
+  for _, case in ipairs(CHAT) do
+    it('is read: ' .. case[1], function()
+      eq(case[3], short(read('openai_chat', case[2])))
+    end)
+  end
+end)
+
+local START = '{"type":"message_start","message":{"id":"m","model":"x","usage":'
+  .. '{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}'
+local STOP = '{"type":"message_stop"}'
+
+local function open(index, block)
+  return ('{"type":"content_block_start","index":%d,"content_block":%s}'):format(index, block)
+end
+local function add(index, delta)
+  return ('{"type":"content_block_delta","index":%d,"delta":%s}'):format(index, delta)
+end
+local function close(index)
+  return ('{"type":"content_block_stop","index":%d}'):format(index)
+end
+local function finish(reason, more)
+  return ('{"type":"message_delta","delta":{"stop_reason":"%s","stop_sequence":%s},"usage":'
+    .. '{"output_tokens":9}}'):format(reason, more or 'null')
+end
+
+local TEXT = open(0, '{"type":"text","text":""}')
+local HI = add(0, '{"type":"text_delta","text":"Hi"}')
+local USE = '{"type":"tool_use","id":"t","name":"%s","input":%s}'
+
+local CLAUDE = {
+  { 'text', { START, TEXT, '{"type":"ping"}', HI, close(0), finish('end_turn'), STOP },
+    'ping: text0:Hi stop0 finish:stop usage:3+4+0/9(0)' },
+  { 'no message_stop', { START, TEXT, HI, close(0), finish('max_tokens') },
+    'text0:Hi stop0 finish:length usage:3+4+0/9(0)' },
+  { 'an end in the middle', { START, TEXT, HI }, 'text0:Hi error:cut' },
+  { 'a missing stop', { START, TEXT, HI, finish('end_turn'), STOP },
+    'text0:Hi stop0 finish:stop usage:3+4+0/9(0)' },
+  { 'a stop sequence', { START, TEXT, HI, close(0), finish('stop_sequence', '"END"'), STOP },
+    'text0:Hi stop0 finish:stop_seq/END usage:3+4+0/9(0)' },
+  { 'thinking', { START, open(0, '{"type":"thinking","thinking":"","signature":""}'),
+    add(0, '{"type":"thinking_delta","thinking":"hm"}'),
+    add(0, '{"type":"signature_delta","signature":"S"}'), close(0),
+    open(1, '{"type":"redacted_thinking","data":"D"}'), close(1), finish('end_turn'), STOP },
+    'thinking0:hm signature0:S stop0 redacted1:D stop1 finish:stop usage:3+4+0/9(0)' },
+  { 'a call', { START, open(0, USE:format('f', '{}')),
+    add(0, '{"type":"input_json_delta","partial_json":""}'),
+    add(0, '{"type":"input_json_delta","partial_json":"{\\"a\\":1}"}'), close(0),
+    finish('tool_use'), STOP }, 'tool0:t/f args0:{"a":1} stop0 finish:tool usage:3+4+0/9(0)' },
+  { 'a call whole at its start', { START, open(0, USE:format('f', '{"a":1.0}')), close(0),
+    finish('tool_use'), STOP }, 'tool0:t/f args0:{"a":1.0} stop0 finish:tool usage:3+4+0/9(0)' },
+  { 'hosted blocks', { START, open(0, '{"type":"server_tool_use","id":"s","name":"w","input":{}}'),
+    add(0, '{"type":"input_json_delta","partial_json":"{}"}'), close(0), (TEXT:gsub('0', '1', 1)),
+    close(1), finish('end_turn'), STOP },
+    'opaque0: stop0 finish:stop usage:3+4+0/9(0)' },
+  { 'a second start before any block', { START, START, TEXT, HI, close(0), finish('end_turn'),
+    STOP }, 'text0:Hi stop0 finish:stop usage:3+4+0/9(0)' },
+  { 'indices that begin again', { START, TEXT, HI, START, TEXT, HI, close(0), finish('end_turn'),
+    STOP }, 'text0:Hi stop0 text1:Hi stop1 finish:stop usage:3+4+0/9(0)' },
+  { 'a restart inside a call', { START, open(0, USE:format('f', '{}')), START },
+    'tool0:t/f error:cut' },
+  { 'a refusal with words', { START,
+    '{"type":"message_delta","delta":{"stop_reason":"refusal","stop_details":'
+    .. '{"explanation":"no"}},"usage":{"output_tokens":1}}', STOP },
+    'refusal0:no stop0 finish:filter usage:3+4+0/1(0)' },
+  { 'an error first', { '{"type":"error","error":{"type":"overloaded_error","message":"busy"}}' },
+    'error:overloaded' },
+  { 'events of the future', { START, '{"type":"new","x":1}', TEXT,
+    add(0, '{"type":"new_delta"}'), close(0), finish('end_turn'), STOP, '[DONE]' },
+    'finish:stop usage:3+4+0/9(0)' },
+}
+
+describe('an Anthropic stream', function()
+  for _, case in ipairs(CLAUDE) do
+    it('is read: ' .. case[1], function()
+      eq(case[3], short(read('anthropic', case[2])))
+    end)
+  end
+
+  it('gives back text for a tool that stood for structured output', function()
+    eq('text0:{"a":1} stop0 finish:stop usage:3+4+0/9(0)', short(read('anthropic', {
+      START, open(0, USE:format('json_response', '{}')),
+      add(0, '{"type":"input_json_delta","partial_json":"{\\"a\\":1}"}'), close(0),
+      finish('tool_use'), STOP }, { format_tool = 'json_response' })))
+  end)
+
+  it('gives back the free text of a custom tool and the name that was shortened', function()
+    eq('tool0:t/long name args0:do it stop0 finish:tool usage:3+4+0/9(0)',
+      short(read('anthropic', { START, open(0, USE:format('short', '{}')),
+        add(0, '{"type":"input_json_delta","partial_json":"{\\"input\\":"}'),
+        add(0, '{"type":"input_json_delta","partial_json":"\\"do it\\"}"}'), close(0),
+        finish('tool_use'), STOP },
+        { names = { short = 'long name' }, customs = { ['long name'] = true } })))
+  end)
+
+  it('reports an overloaded upstream with its status', function()
+    local event = read('anthropic',
+      { '{"type":"error","error":{"type":"overloaded_error","message":"busy"}}' })[1]
+    eq({ 529, 'busy', 'overloaded_error' }, { event.status, event.message, event.type })
+  end)
+end)
+
+-- Writing -----------------------------------------------------------------------------------------
+
+local function write(protocol, events, more)
+  local step = require('protocol.' .. protocol .. '.stream').writer(context(more))
+  local out = {}
+  for _, event in ipairs(events) do
+    out[#out + 1] = step(event)
+  end
+  out[#out + 1] = step(nil)
+  eq(nil, step(nil))
+  return table.concat(out)
+end
+
+local function e(kind, index, text)
+  return { kind = kind, index = index, text = text }
+end
+local function call(index, id, name)
+  return { kind = 'tool_start', index = index, id = id, name = name }
+end
+
+local STARTED = { kind = 'start', id = 'u', model = 'up' }
+local USED = { kind = 'usage', input = 3, cache_read = 4, cache_write = 0, output = 9,
+  reasoning = 2 }
+local function done(reason)
+  return { kind = 'finish', reason = reason }
+end
+
+--- Frames of an Anthropic stream in short.
+local function claude_short(text)
+  local out = {}
+  for kind, data in text:gmatch('event: ([%w_]+)\ndata: (.-)\n\n') do
+    local body = json.decode(data)
+    eq(kind, body.type)
+    local at = body.index and ('%d'):format(body.index) or ''
+    if kind == 'content_block_start' then
+      out[#out + 1] = '+' .. at .. body.content_block.type
+    elseif kind == 'content_block_delta' then
+      local d = body.delta
+      out[#out + 1] = at .. ':' .. (d.text or d.thinking or d.partial_json or d.signature or d.type)
+    elseif kind == 'content_block_stop' then
+      out[#out + 1] = '-' .. at
+    elseif kind == 'message_delta' then
+      out[#out + 1] = body.delta.stop_reason
+    else
+      out[#out + 1] = kind
+    end
+  end
+  return table.concat(out, ' ')
+end
+
+local CLAUDE_WRITES = {
+  { 'text', { STARTED, e('text', 0, 'a'), e('text', 0, 'b'), e('block_stop', 0), done('stop'),
+    USED }, 'message_start +0text 0:a 0:b -0 end_turn message_stop' },
+  { 'an empty reply', { STARTED, done('stop') }, 'message_start end_turn message_stop' },
+  { 'no start', { e('text', 0, 'a'), done('stop') },
+    'message_start +0text 0:a -0 end_turn message_stop' },
+  { 'thinking, then text', { STARTED, e('thinking', 0, 'hm'), e('signature', 0, 'S'),
+    e('block_stop', 0), e('text', 1, 'a'), done('stop') },
+    'message_start +0thinking 0:hm 0:S -0 +1text 1:a -1 end_turn message_stop' },
+  { 'text that closes thinking', { STARTED, e('thinking', 0, 'hm'), e('text', 1, 'a'),
+    e('block_stop', 0), e('block_stop', 1), done('stop') },
+    'message_start +0thinking 0:hm -0 +1text 1:a -1 end_turn message_stop' },
+  { 'a call without arguments', { STARTED, call(0, 'a', 'f'), e('block_stop', 0), done('tool') },
+    'message_start +0tool_use -0 tool_use message_stop' },
+  { 'calls that are mixed', { STARTED, call(0, 'a', 'f'), call(1, 'b', 'g'), e('args', 0, '{'),
+    e('args', 1, '['), e('args', 0, '}'), e('args', 1, ']'), e('block_stop', 0),
+    e('block_stop', 1), done('tool') },
+    'message_start +0tool_use 0:{ 0:} -0 +1tool_use 1:[ 1:] -1 tool_use message_stop' },
+  { 'a later call that ends first', { STARTED, call(0, 'a', 'f'), call(1, 'b', 'g'),
+    e('args', 1, '[]'), e('block_stop', 1), e('args', 0, '{}'), e('block_stop', 0),
+    done('tool') },
+    'message_start +0tool_use 0:{} -0 +1tool_use 1:[] -1 tool_use message_stop' },
+  { 'calls that never end', { STARTED, call(0, 'a', 'f'), call(1, 'b', 'g'), call(2, 'c', 'h'),
+    done('tool') },
+    'message_start +0tool_use -0 +1tool_use -1 +2tool_use -2 tool_use message_stop' },
+  { 'a refusal', { STARTED, e('refusal', 0, 'no'), e('block_stop', 0), done('filter') },
+    'message_start +0text 0:no -0 refusal message_stop' },
+  { 'pings', { STARTED, { kind = 'ping' }, done('stop') },
+    'message_start ping end_turn message_stop' },
+}
+
+describe('a stream for a client of Anthropic\'s', function()
+  for _, case in ipairs(CLAUDE_WRITES) do
+    it('is written: ' .. case[1], function()
+      eq(case[3], claude_short(write('anthropic', case[2])))
+    end)
+  end
+
+  it('says numbers at the start and the truth at the end', function()
+    local text = write('anthropic', { STARTED, done('length'), USED }, { estimate = 12 })
+    assert(text:find('"usage":{"cache_creation_input_tokens":0,"cache_read_input_tokens":0,'
+      .. '"input_tokens":12,"output_tokens":0}', 1, true))
+    assert(text:find('"usage":{"cache_creation_input_tokens":0,"cache_read_input_tokens":4,'
+      .. '"input_tokens":3,"output_tokens":9,"output_tokens_details":{"thinking_tokens":2}}', 1,
+      true))
+    assert(text:find('"id":"msg_ID"', 1, true) and text:find('"model":"m"', 1, true))
+  end)
+
+  it('ends with an error and nothing else', function()
+    local step = require('protocol.anthropic.stream').writer(context())
+    step(STARTED)
+    eq('event: error\ndata: {"error":{"message":"gone","type":"api_error"},"type":"error"}\n\n',
+      step({ kind = 'error', code = 'cut', message = 'gone' }))
+    eq(nil, step(e('text', 0, 'late')))
+    eq(nil, step(nil))
+  end)
+
+  it('tags foreign proofs', function()
+    local events = { STARTED, e('thinking', 0, 'hm'), e('signature', 0, 'S'), done('stop') }
+    assert(write('anthropic', events, { origin = 'openai_chat' })
+      :find('"signature":"openai_chat#S"', 1, true))
+    assert(write('anthropic', events, { origin = 'anthropic:opus' })
+      :find('"signature":"S"', 1, true))
+  end)
+end)
+
+local HEAD = 'data: {"id":"chatcmpl-ID","object":"chat.completion.chunk","created":7,"model":"m",'
+  .. '"choices":[{"index":0,"delta":'
+local REST = ',"finish_reason":null}],"usage":null}\n\n'
+local ROLE = HEAD .. '{"role":"assistant","content":""}' .. REST
+
+local function ending(reason)
+  return HEAD .. '{},"finish_reason":"' .. reason .. '"}],"usage":null}\n\n'
+end
+
+local USAGE = 'data: {"id":"chatcmpl-ID","object":"chat.completion.chunk","created":7,"model":"m",'
+  .. '"choices":[],"usage":{"completion_tokens":9,"completion_tokens_details":'
+  .. '{"reasoning_tokens":2},"prompt_tokens":7,"prompt_tokens_details":{"cached_tokens":4},'
+  .. '"total_tokens":16}}\n\n'
+local DONE = 'data: [DONE]\n\n'
+
+describe('a stream for a client of chat', function()
+  it('begins with the role and ends with usage and [DONE]', function()
+    eq(ROLE .. HEAD .. '{"content":"a\\n"}' .. REST .. ending('stop') .. USAGE .. DONE,
+      write('openai_chat', { STARTED, e('text', 0, 'a\n'), e('block_stop', 0), done('stop'),
+        USED }))
+  end)
+
+  it('tells usage only to who asked', function()
+    local text = write('openai_chat', { STARTED, done('stop'), USED }, { include_usage = false })
+    eq(nil, text:find('usage', 1, true))
+  end)
+
+  it('numbers calls from 0 and gives each an argument', function()
+    eq(ROLE .. HEAD .. '{"tool_calls":[{"function":{"arguments":"","name":"f"},"id":"a","index":0,'
+      .. '"type":"function"}]}' .. REST
+      .. HEAD .. '{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}' .. REST
+      .. HEAD .. '{"tool_calls":[{"function":{"arguments":"","name":"g"},"id":"b","index":1,'
+      .. '"type":"function"}]}' .. REST
+      .. HEAD .. '{"tool_calls":[{"index":1,"function":{"arguments":"[1]"}}]}' .. REST
+      .. ending('tool_calls') .. DONE,
+      write('openai_chat', { STARTED, call(1, 'a', 'f'), e('block_stop', 1), call(2, 'b', 'g'),
+        e('args', 2, '[1]'), e('block_stop', 2), done('tool') }))
+  end)
+
+  it('carries thoughts, and their proofs with a tag', function()
+    local text = write('openai_chat', { STARTED, e('thinking', 0, 'h'), e('thinking', 0, 'm'),
+      e('signature', 0, 'S'), { kind = 'redacted', index = 1, data = 'D' }, done('stop') },
+      { origin = 'anthropic' })
+    assert(text:find('"delta":{"reasoning_content":"m"}', 1, true))
+    assert(text:find('{"reasoning_details":[{"index":0,"signature":"anthropic#S","text":"hm",'
+      .. '"type":"reasoning.text"}]}', 1, true))
+    assert(text:find('{"reasoning_details":[{"data":"anthropic#D","index":1,'
+      .. '"type":"reasoning.encrypted"}]}', 1, true))
+  end)
+
+  it('ends with an error without [DONE]', function()
+    local step = require('protocol.openai_chat.stream').writer(context())
+    step(STARTED)
+    eq('data: {"error":{"code":"upstream_cut","message":"gone","param":null,'
+      .. '"type":"server_error"}}\n\n',
+      step({ kind = 'error', code = 'cut', message = 'gone' }))
+    eq(nil, step(nil))
+  end)
+end)
+
+-- Relayed streams ---------------------------------------------------------------------------------
+
+local TAPPED = {
+  { 'openai_chat', { usage = '{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}',
+    done = '[DONE]' }, true, 'usage:5+0+0/2(0)' },
+  { 'openai_chat', { finish_reason = chunk('{}', '"stop"') }, true, '' },
+  { 'openai_chat', { finish_reason = chunk('{}', '""') }, false, '' },
+  { 'openai_chat', {}, false, '' },
+  { 'anthropic', { role = START, usage = finish('end_turn'), stop_reason = finish('end_turn') },
+    true, 'usage:3+4+0/9(0)' },
+  { 'anthropic', { role = START, usage = START }, false, 'usage:3+4+0/1(0)' },
+}
+
+describe('a relayed stream', function()
+  for i, case in ipairs(TAPPED) do
+    it(('tells whether it is complete (%s, %d)'):format(case[1], i), function()
+      local complete, used = require('protocol.' .. case[1] .. '.stream').tapped(case[2])
+      eq({ case[3], case[4] }, { complete, short({ used }) })
+    end)
+  end
+end)
+
+t.finish()
