@@ -129,6 +129,9 @@ class Process:
         with open(self.log, encoding='utf-8', errors='replace') as log:
             return log.read()[-800:].strip() or 'it said nothing'
 
+    def last_line(self):
+        return self.last_words().split('\n')[-1]
+
     def stop(self):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
@@ -282,7 +285,7 @@ class Load:
         done = subprocess.run(self.argv(ports, request, **options), capture_output=True, text=True,
                               check=False)
         if done.returncode:
-            raise Failure(f'wrong answers: {done.stdout.strip()} {done.stderr.strip()}')
+            raise Failure(first_line(done.stderr))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def hold(self, port, request, **options):
@@ -292,12 +295,16 @@ class Load:
                                  stderr=subprocess.PIPE)
         if child.stdout.readline() != 'ready\n':
             child.wait()
-            raise Failure(f'connections were not held: {child.stderr.read().strip()}')
+            raise Failure(first_line(child.stderr.read()))
         return child
+
+
+def first_line(words):
+    return words.strip().split('\n', maxsplit=1)[0]
 
 
 def release(child):
     """Closes held connections."""
     _, words = child.communicate()
     if child.returncode:
-        raise Failure(f'wrong answers: {words.strip()}')
+        raise Failure(first_line(words))
