@@ -57,7 +57,7 @@ local function read_request(q, ctx)
   elseif type(result) == 'table' and result.status then
     return nil, {
       status = result.status, code = result.code or 'bad_request', message = result.message,
-      param = result.param,
+      param = result.param, raw_code = result.raw_code,
     }
   end
   error(result, 0)
@@ -74,7 +74,7 @@ local function convert(q, target, to)
   if not ok and type(body) == 'table' and body.status then
     return nil, nil, {
       status = body.status, code = body.code or 'bad_request', message = body.message,
-      param = body.param,
+      param = body.param, raw_code = body.raw_code,
     }
   elseif not ok then
     error(body, 0)
@@ -163,7 +163,7 @@ local function from_engine(q, target, at)
   request.model = target.model
   run_rules(q, at)
   answer.from_engine(q, ctx, function(out)
-    at.upstream.type.answer(request, out)
+    at.upstream.type.answer(request, out, at.upstream.settings)
   end)
 end
 

@@ -48,10 +48,7 @@ end
 ---
 --- @param at px.Attempt
 function M.shape(at)
-  local client = at.client_headers
-  if not client or at.client_protocol ~= at.protocol then
-    return
-  end
+  local client = at.client_headers or {}
   at.headers['anthropic-version'] = client['anthropic-version'] or at.headers['anthropic-version']
   local own, asked = at.headers['anthropic-beta'], client['anthropic-beta']
   if own and asked then

@@ -16,7 +16,7 @@ local QUOTE_MAX = 2000
 local M = {
   name = 'demo',
   label = 'Demo',
-  -- It takes neutral requests; the name only marks who signed its thoughts.
+  -- It takes neutral requests: no protocol of the wire.
   speaks = { { protocol = 'demo', path = '' } },
   settings = {
     pace = { type = 'number', doc = 'Milliseconds between two words of a stream. Default 20.' },
@@ -233,7 +233,7 @@ function M.answer(request, out, settings)
   out({ kind = 'start', id = id, model = request.model })
   if parts.thinking then
     say('thinking', index, parts.thinking)
-    out({ kind = 'signature', index = index, text = 'demo-' .. ids.hash(parts.thinking) })
+    out({ kind = 'signature', index = index, text = 'demo#' .. ids.hash(parts.thinking) })
     out({ kind = 'block_stop', index = index })
     index = index + 1
   end

@@ -41,7 +41,7 @@ describe('provider.anthropic', function()
 
   it('passes version and betas of its own clients', function()
     local at = {
-      protocol = 'anthropic', client_protocol = 'anthropic',
+      protocol = 'anthropic',
       client_headers = { ['anthropic-version'] = '2026-10-21', ['anthropic-beta'] = 'a,b' },
       headers = { ['anthropic-version'] = '2023-06-01', ['anthropic-beta'] = 'oauth-2025-04-20' },
     }
@@ -52,8 +52,8 @@ describe('provider.anthropic', function()
 
   it('keeps its own for clients of other protocols', function()
     local at = {
-      protocol = 'anthropic', client_protocol = 'openai_chat',
-      client_headers = { ['anthropic-beta'] = 'a' },
+      protocol = 'anthropic',
+      client_headers = {},
       headers = { ['anthropic-version'] = '2023-06-01' },
     }
     anthropic.shape(at)
@@ -135,7 +135,7 @@ describe('the demo', function()
     for _, more in ipairs({ { reasoning = { effort = 'low' } }, { model = 'demo-think' } }) do
       more.turns = { user('Hi') }
       local said = ask(more)
-      assert(said.thinking ~= '' and said.signature.text:find('^demo%-'))
+      assert(said.thinking ~= '' and said.signature.text:find('^demo#'))
     end
   end)
 

@@ -33,5 +33,5 @@
 --- @field protocol string
 --- @field model string
 --- @field account string Its name.
---- @field client_protocol string What the client speaks.
---- @field client_headers table<string, string> The client's headers, names in lower case.
+--- @field client_headers table<string, string> The client's headers, names in lower case; {} unless it
+---   speaks `protocol` too.
