@@ -1,8 +1,8 @@
 --- The entry: every request begins in handle(), in a task of its own.
 ---
---- C calls: rules(path, chunk) for each file of rules, loaded() when all are there, handle(ex) for a
---- request, failed(ex, why) when that raised or was ended, done(record, outcome) after a request that
---- was kept with ex:keep().
+--- C calls: rules(path, chunk) for each file of rules, loaded() when all are there, handle(ex) for
+--- a request, failed(ex, why) when that raised or was ended, done(record, outcome) after a request
+--- that was kept with ex:keep().
 
 local px = require('px')
 rawset(_G, 'px', px)
@@ -32,7 +32,7 @@ function M.loaded()
   rules.finish()
 end
 
--- What is not about models --------------------------------------------------------------------------
+-- What is not about models ------------------------------------------------------------------------
 
 local function preflight(ex)
   ex:answer(204, {
@@ -59,7 +59,7 @@ local function no_key(ex, op, had)
     or 'A client key is needed: as Authorization: Bearer, x-api-key, x-goog-api-key or ?key=.')
 end
 
--- Lists of models -----------------------------------------------------------------------------------
+-- Lists of models ---------------------------------------------------------------------------------
 
 local function list_models(ex, op, provider)
   local protocol = route.protocol(op.protocol)
@@ -77,7 +77,7 @@ local function one_model(ex, op, provider, id)
   refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(id))
 end
 
--- Requests to models --------------------------------------------------------------------------------
+-- Requests to models ------------------------------------------------------------------------------
 
 --- Runs the `request` rules. Gives false when one of them answered.
 local function run_rules(q)
@@ -135,7 +135,8 @@ local function chat(ex, op, client, path, provider)
     })
   elseif stream ~= nil and type(stream) ~= 'boolean' then
     return refuse.answer(ex, speaks, {
-      status = 400, code = 'bad_request', param = 'stream', message = 'stream must be true or false.',
+      status = 400, code = 'bad_request', param = 'stream',
+      message = 'stream must be true or false.',
     })
   end
   local q = {
@@ -195,7 +196,8 @@ function M.failed(ex, why)
   local canceled = why == 'canceled'
   local failure = {
     status = canceled and 503 or 500, code = canceled and 'overloaded' or 'internal',
-    message = canceled and 'The gateway ended this request: it stops, or its configuration changed.'
+    message = canceled
+      and 'The gateway ended this request: it stops, or its configuration changed.'
       or 'The gateway failed to answer this request; its log says why.',
   }
   local protocol = refuse.protocol_of(ex, op)
@@ -227,7 +229,7 @@ function M.done(record, outcome)
     provider = q.provider, upstream_model = q.upstream_model, account = q.account,
     stream = q.stream or false, status = q.status, usage = q.usage, tags = q.tags or {},
     code = q.failed, seconds = core.now() - q.started,
-    outcome = outcome == 'ended' and q.failed and 'failed' or outcome == 'ended' and 'ok' or outcome,
+    outcome = outcome ~= 'ended' and outcome or q.failed and 'failed' or 'ok',
   }
   rules.run('done', seen, seen)
 end

@@ -57,7 +57,7 @@ local function note(q, events)
   end
 end
 
--- Writing events ------------------------------------------------------------------------------------
+-- Writing events ----------------------------------------------------------------------------------
 
 --- Writes events as a stream. Held until content, so that an error before it has a real status.
 ---
@@ -208,7 +208,7 @@ local function sink(q, ctx)
   return (q.stream and stream_sink or unary_sink)(q, ctx)
 end
 
--- Reading answers -----------------------------------------------------------------------------------
+-- Reading answers ---------------------------------------------------------------------------------
 
 --- An answer that the engine makes itself.
 ---
@@ -264,7 +264,7 @@ local function read_unary(q, at, protocol, ctx)
   if type(body) ~= 'table' then
     q.status = refuse.answer(ex, q.speaks, {
       status = 502, code = 'internal',
-      message = ('The upstream %s answered with something that is not JSON.'):format(at.upstream.id),
+      message = ('The upstream %s answered with what is not JSON.'):format(at.upstream.id),
     })
     return
   end
@@ -279,7 +279,7 @@ local function read_unary(q, at, protocol, ctx)
   end
 end
 
--- Relaying ------------------------------------------------------------------------------------------
+-- Relaying ----------------------------------------------------------------------------------------
 
 local function relay_unary(q, at, status)
   local ex = q.ex

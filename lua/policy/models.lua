@@ -50,14 +50,15 @@ function M.declare(map)
   end
 end
 
---- Raises when two globs could both match and neither is longer.
+--- Raises when two globs can match the same name and neither is longer.
 function M.check()
-  for i = 1, #globs - 1 do
-    local a, b = globs[i], globs[i + 1]
-    if a.weight == b.weight and (a.match((b.text:gsub('%*', ''))) or b.match((a.text:gsub('%*', ''))))
-    then
-      error(('px.models: %q and %q match the same names with equal exactness'):format(a.text, b.text),
-        0)
+  for i = 1, #globs do
+    for j = i + 1, #globs do
+      local a, b = globs[i], globs[j]
+      if a.weight == b.weight and glob.overlap(a.text, b.text) then
+        error(('px.models: %q and %q match the same names and are equally exact')
+          :format(a.text, b.text), 0)
+      end
     end
   end
 end

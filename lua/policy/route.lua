@@ -149,7 +149,7 @@ function M.nearest(path)
   return best
 end
 
--- Targets -------------------------------------------------------------------------------------------
+-- Targets -----------------------------------------------------------------------------------------
 
 --- Reads 'provider:model'. A colon splits only behind a configured provider's id.
 local function split(name)

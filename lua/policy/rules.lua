@@ -32,7 +32,7 @@ for name in ([[text thinking refusal signature redacted tool_start args citation
   KINDS[name] = true
 end
 
--- Registering ---------------------------------------------------------------------------------------
+-- Registering -------------------------------------------------------------------------------------
 
 local function names(set)
   local out = {}
@@ -121,7 +121,7 @@ local function compile(phase, match, rule, level)
       end
       rule[key] = value
     elseif not known then
-      error(('px.on: unknown key %q; keys of this phase are: %s, and the options desc, on_error, order')
+      error(('px.on: unknown key %q; keys of this phase: %s; options: desc, on_error, order')
         :format(tostring(key), M.keys(phase)), level)
     elseif not known[phase] then
       error(('px.on: %q is not known in the phase %q; its keys are: %s')
@@ -203,7 +203,7 @@ function M.finish()
   end
 end
 
--- Running -------------------------------------------------------------------------------------------
+-- Running -----------------------------------------------------------------------------------------
 
 local function holds(rule, subject)
   local tests = rule.tests

@@ -118,7 +118,7 @@ function M.account(upstream, model)
   end
 end
 
--- What is offered ---------------------------------------------------------------------------------------
+-- What is offered ---------------------------------------------------------------------------------
 
 --- Model names that an upstream is known to have, in order.
 local function listed(upstream)

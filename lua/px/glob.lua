@@ -74,6 +74,31 @@ function M.list(globs, empty)
   end
 end
 
+--- Tells whether two globs can match the same text.
+---
+--- @param a string
+--- @param b string
+--- @return boolean
+function M.overlap(a, b)
+  local known = {}
+  local function meet(i, j)
+    local key = i * 65536 + j
+    if known[key] == nil then
+      known[key] = false
+      local x, y = a:sub(i, i), b:sub(j, j)
+      if x == '*' then
+        known[key] = meet(i + 1, j) or (y ~= '' and meet(i, j + 1))
+      elseif y == '*' then
+        known[key] = meet(i, j + 1) or (x ~= '' and meet(i + 1, j))
+      elseif x == y then
+        known[key] = x == '' or meet(i + 1, j + 1)
+      end
+    end
+    return known[key]
+  end
+  return meet(1, 1)
+end
+
 --- Length of a glob's literal text: the longer one is the more exact one.
 function M.weight(text)
   return #(text:gsub('%*', ''))

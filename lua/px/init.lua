@@ -56,7 +56,7 @@ function M.count(name, labels, n)
   core.count(#parts > 0 and series .. '{' .. table.concat(parts, ',') .. '}' or series, n or 1)
 end
 
--- The configuration, without what is secret ----------------------------------------------------------
+-- The configuration, without what is secret -------------------------------------------------------
 
 local SECRET = { api_key = true, credentials = true, headers = true, proxy = true }
 
@@ -75,7 +75,7 @@ end
 
 M.config = shown(settings)
 
--- Requests of a script's own ---------------------------------------------------------------------------
+-- Requests of a script's own ----------------------------------------------------------------------
 
 local glob = require('px.glob')
 
@@ -89,7 +89,7 @@ local allowed = glob.list((settings.fetch or {}).allow or {}, true)
 --- Asks another server. Waits.
 ---
 --- @param url string http or https, of a host in the configuration's `fetch.allow`.
---- @param options? { method: string?, headers: table<string, string>?, body: string?, timeout: number? }
+--- @param options? px.FetchOptions method, headers, body, timeout in seconds (default 30).
 --- @return { status: integer, headers: table<string, string>, body: string }? reply
 --- @return string? err
 function M.fetch(url, options)
@@ -106,7 +106,7 @@ function M.fetch(url, options)
   })
 end
 
--- Rules ---------------------------------------------------------------------------------------------
+-- Rules -------------------------------------------------------------------------------------------
 
 M.on = require('policy.rules').on
 M.models = require('policy.models').declare

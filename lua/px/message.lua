@@ -3,6 +3,7 @@
 --- It is made only when a rule concerns the request. Reading and writing by path splices the bytes;
 --- nothing is decoded unless somebody asks for it.
 
+local knowledge = require('policy.knowledge')
 local route = require('policy.route')
 local rules = require('policy.rules')
 
@@ -65,12 +66,13 @@ end
 
 local function params_of(message)
   local module = require('protocol.' .. message.protocol .. '.params')
+  local known = knowledge.lookup(message.model, message.protocol)
   return setmetatable({}, {
     __index = function(_, name)
       return module.get(message.body, name)
     end,
     __newindex = function(_, name, value)
-      module.set(message.body, name, value)
+      module.set(message.body, name, value, known)
     end,
     __metatable = 'locked',
   })
