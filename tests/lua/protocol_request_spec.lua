@@ -304,9 +304,9 @@ local TO_CHAT = {
   { 'top_k is recorded', ',"top_k":5', {}, 'top_k', 'absent', 'params.top_k' },
   { 'stops', ',"stop_sequences":["a","b"]', {}, 'stop', '["a","b"]', '' },
   { 'at most four stops', ',"stop_sequences":["a","b","c","d","e"]', {}, 'stop',
-    '["a","b","c","d"]', 'params.stop' },
+    '["a","b","c","d"]', '' },
   { 'no stops where refused', ',"stop_sequences":["a"]', { no_stop = true }, 'stop', 'absent',
-    'params.stop' },
+    '' },
   { 'a user id', ',"metadata":{"user_id":"joe"}', {}, 'user', '"joe"', '' },
   { 'any', CLAUDE_TOOL .. ',"tool_choice":{"type":"any"}', {}, 'tool_choice', '"required"', '' },
   { 'one', CLAUDE_TOOL .. ',"tool_choice":{"type":"tool","name":"f"}', {}, 'tool_choice',
@@ -394,6 +394,15 @@ describe('an Anthropic request for chat', function()
     body, lost = claude_messages(history)
     eq(nil, body.messages[2].reasoning_content)
     eq('messages.thinking', lost)
+  end)
+
+  it('watches for the stops that an upstream does not take', function()
+    local _, _, ctx = claude(',"stop_sequences":["a"]', { knowledge = { no_stop = true } })
+    eq({ 'a' }, ctx.stops)
+    _, _, ctx = claude(',"stop_sequences":["a","b","c","d","e"]')
+    eq(5, #ctx.stops)
+    _, _, ctx = claude(',"stop_sequences":["a"]')
+    eq(nil, ctx.stops)
   end)
 
   it('tells the client that there are no threads', function()

@@ -149,6 +149,40 @@ describe('a chat stream', function()
   end
 end)
 
+-- Pieces of text, stops, what comes of it.
+local STOPS = {
+  { { 'one', 'two' }, { 'END' }, 'text0:one text0:two stop0 finish:stop' },
+  { { 'one END two' }, { 'END' }, 'text0:one  stop0 finish:stop_seq/END' },
+  { { 'one E', 'N', 'D two', 'three' }, { 'END' }, 'text0:one  stop0 finish:stop_seq/END' },
+  { { 'one E', 'N', 'X' }, { 'END' }, 'text0:one  text0:ENX stop0 finish:stop' },
+  { { 'one EN' }, { 'END' }, 'text0:one  text0:EN stop0 finish:stop' },
+  { { 'END', 'two' }, { 'END' }, 'finish:stop_seq/END' },
+  { { 'a\n', '\nb' }, { '\n\n', 'b' }, 'text0:a stop0 finish:stop_seq/\n\n' },
+  { { 'xyz' }, { 'z', 'yz' }, 'text0:x stop0 finish:stop_seq/yz' },
+}
+
+describe('stops that the upstream does not take', function()
+  for _, case in ipairs(STOPS) do
+    it('cut ' .. json.encode(case[1]) .. ' at ' .. json.encode(case[2]), function()
+      local datas = {}
+      for i, text in ipairs(case[1]) do
+        datas[i] = chunk('{"content":' .. json.encode(text) .. '}')
+      end
+      datas[#datas + 1] = chunk('{}', '"stop"')
+      eq(case[3], short(read('openai_chat', datas, { stops = case[2] })))
+    end)
+  end
+
+  it('cut unary answers, and end calls that came before', function()
+    local body = '{"choices":[{"message":{"content":"one END two"},"finish_reason":"stop"}]}'
+    eq('text0:one  stop0 finish:stop_seq/END',
+      short(require('protocol.openai_chat.reply').read(json.decode(body),
+        context({ stops = { 'END' } }))))
+    eq('tool0:a/f text1:x stop1 stop0 finish:tool', short(read('openai_chat',
+      { A0, chunk('{"content":"xEND"}'), '[DONE]' }, { stops = { 'END' } })))
+  end)
+end)
+
 local START = '{"type":"message_start","message":{"id":"m","model":"x","usage":'
   .. '{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}'
 local STOP = '{"type":"message_stop"}'

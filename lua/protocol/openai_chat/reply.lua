@@ -7,6 +7,7 @@ local finish = require('protocol.openai_chat._finish')
 local fold = require('protocol._fold')
 local reader = require('protocol.openai_chat._reader')
 local signature = require('protocol._signature')
+local stops = require('protocol._stops')
 local stream = require('protocol.openai_chat.stream')
 local usage = require('protocol.openai_chat._usage')
 
@@ -40,7 +41,7 @@ function M.read(body, ctx)
   for _, event in ipairs(state.close(true)) do
     events[#events + 1] = event
   end
-  return events
+  return ctx.stops and stops.filter(ctx.stops)(events) or events
 end
 
 local function write_call(block)

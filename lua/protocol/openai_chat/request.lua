@@ -44,6 +44,7 @@ local HARMLESS = {
   end,
 }
 
+local STOPS_MAX = 4
 local FROM_EFFORT = { none = 'off' }
 local TO_EFFORT = { off = 'none' }
 local TIERS = { auto = true, default = true, flex = true, scale = true, priority = true }
@@ -357,16 +358,23 @@ local function write_sampling(body, request, knowledge, lost)
   if request.top_k then
     lost('params.top_k')
   end
-  if request.stop and knowledge.no_stop then
-    lost('params.stop')
-  elseif request.stop then
-    body.stop = {}
-    for i = 1, math.min(4, #request.stop) do
-      body.stop[i] = request.stop[i]
-    end
-    if #request.stop > 4 then
-      lost('params.stop')
-    end
+end
+
+--- Stops that the upstream does not take are watched for in its answer.
+local function write_stop(body, request, knowledge, ctx)
+  local stops = request.stop
+  if not stops then
+    return
+  elseif knowledge.no_stop then
+    ctx.stops = stops
+    return
+  end
+  body.stop = {}
+  for i = 1, math.min(STOPS_MAX, #stops) do
+    body.stop[i] = stops[i]
+  end
+  if #stops > STOPS_MAX then
+    ctx.stops = stops
   end
 end
 
@@ -415,6 +423,7 @@ function M.write(request, ctx)
   write_format(body, request)
   write_reasoning(body, request, knowledge, lost)
   write_sampling(body, request, knowledge, lost)
+  write_stop(body, request, knowledge, ctx)
   write_limits(body, request, knowledge, lost)
   write_rest(body, request, lost)
   return json.object(body)

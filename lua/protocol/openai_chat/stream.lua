@@ -6,6 +6,7 @@ local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
 local reader = require('protocol.openai_chat._reader')
 local signature = require('protocol._signature')
+local stops = require('protocol._stops')
 local usage = require('protocol.openai_chat._usage')
 
 local M = {}
@@ -59,7 +60,7 @@ function M.reader(ctx)
   local state = reader.new(ctx)
   local delta_of, head, noted = state.delta, state.head, false
 
-  return function(_, data)
+  return stops.behind(function(_, data)
     if not data then
       return state.close(false)
     elseif state.over() then
@@ -91,7 +92,7 @@ function M.reader(ctx)
       end
     end
     return #events > 0 and events or nil
-  end
+  end, ctx.stops)
 end
 
 --- @param ctx px.Context

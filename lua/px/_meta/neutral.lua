@@ -43,6 +43,7 @@
 --- @field estimate? integer Guess of the input's tokens, for writers that must say a number at once.
 --- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
 --- @field customs? table<string, boolean> Set by request.write: custom tools that became functions.
+--- @field stops? string[] Set by request.write: stop sequences that readers of the answer cut at.
 --- @field format_tool? string Set by request.write: the tool that stands for structured output.
 
 --- What lua/policy/knowledge.lua says of one model. Every member may be nil: unknown.
