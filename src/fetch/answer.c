@@ -62,12 +62,14 @@ void px_fetch_shed_body(struct px_fetch *fetch)
     if (!fetch->body || !fetch->unwanted || !fetch->answer.done) {
         return;
     }
-    curl_off_t sent = (curl_off_t)fetch->body_at;
-    if (fetch->posted && curl_easy_getinfo(fetch->easy, CURLINFO_SIZE_UPLOAD_T, &sent)) {
+    curl_off_t sent = 0;
+    if (curl_easy_getinfo(fetch->easy, CURLINFO_SIZE_UPLOAD_T, &sent) ||
+        sent < (curl_off_t)fetch->body_len) {
         return;
     }
-    if (sent < (curl_off_t)fetch->body_len) {
-        return;
+    if (!fetch->http2) {
+        // Said anew, the size makes the library free the buffer that it has sent from.
+        curl_easy_setopt(fetch->easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
     }
     if (fetch->posted) {
         // Should the library ever look again, it finds on_read(), which refuses.

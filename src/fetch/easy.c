@@ -8,10 +8,6 @@
 /// Bodies up to here go out in one piece with the head; the library copies them for the moment.
 #define MAX_POSTED (60 * 1024)
 
-/// Piece of an answer that is handed over at most. Each open transfer keeps a buffer of that size.
-#define BUFFER_STREAMED 2048L
-#define BUFFER_WHOLE 16384L
-
 #define SET(option, value) (rc = rc ? rc : curl_easy_setopt(easy, option, value))
 
 static CURLcode set_callbacks(struct px_fetch *fetch)
@@ -51,7 +47,7 @@ static CURLcode set_connection(struct px_fetch *fetch, bool http2, bool keep)
     SET(CURLOPT_TCP_KEEPIDLE, 60L);
     SET(CURLOPT_TCP_KEEPINTVL, 30L);
     SET(CURLOPT_FORBID_REUSE, keep ? 0L : 1L);
-    http2 = http2 && fetch->target.secure;
+    http2 = fetch->http2 = http2 && fetch->target.secure;
     SET(CURLOPT_HTTP_VERSION, http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_PIPEWAIT, http2 ? 1L : 0L);
     if (fetch->target.secure) {
@@ -107,7 +103,7 @@ static CURLcode set_method(struct px_fetch *fetch)
         fetch->posted = fetch->body_len <= MAX_POSTED;
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->body_len);
-        SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+        SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
         if (fetch->posted) {
             SET(CURLOPT_POSTFIELDS, fetch->body ? fetch->body->ptr : "");
         }
@@ -129,7 +125,6 @@ enum px_status px_easy_setup(struct px_fetch *fetch, bool http2, bool keep)
     SET(CURLOPT_URL, fetch->url);
     SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_HTTPHEADER, fetch->headers);
-    SET(CURLOPT_BUFFERSIZE, fetch->streamed ? BUFFER_STREAMED : BUFFER_WHOLE);
     rc = rc ? rc : set_connection(fetch, http2, keep);
     rc = rc ? rc : set_proxy(fetch);
     rc = rc ? rc : set_method(fetch);

@@ -13,6 +13,10 @@
 /// Turns of the library that run() takes before it lets the loop look at sockets.
 #define MAX_TURNS 16
 
+/// Piece of an answer that is handed over at most. Each open transfer keeps a buffer of that size.
+#define BUFFER_STREAMED 2048L
+#define BUFFER_WHOLE 16384L
+
 static struct px_fetch *fetch_of(struct px_gate_pass *pass)
 {
     return (struct px_fetch *)((char *)pass - offsetof(struct px_fetch, pass));
@@ -171,21 +175,38 @@ size_t px_fetcher_transfers(const struct px_fetcher *fetcher)
     return fetcher->live;
 }
 
-// The two pools are apart because an easy handle keeps its buffer, and with it the buffer's size.
+// An easy handle that has failed early may keep its buffer, and then it takes no other size for it,
+// while a reset makes it believe that the buffer is of the usual one. Such a handle is not used
+// again. The two pools keep the sizes apart for the same reason.
+
+static bool set_buffer(CURL *easy, bool streamed)
+{
+    return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, streamed ? BUFFER_STREAMED : BUFFER_WHOLE) ==
+           CURLE_OK;
+}
 
 CURL *px_fetcher_take_easy(struct px_fetcher *fetcher, bool streamed)
 {
     struct easy_pool *pool = &fetcher->pools[streamed];
-    return pool->count ? pool->handles[--pool->count] : curl_easy_init();
+    if (pool->count) {
+        return pool->handles[--pool->count];
+    }
+    CURL *easy = curl_easy_init();
+    if (easy && !set_buffer(easy, streamed)) {
+        curl_easy_cleanup(easy);
+        return NULL;
+    }
+    return easy;
 }
 
 void px_fetcher_give_easy(struct px_fetcher *fetcher, CURL *easy, bool streamed)
 {
     struct easy_pool *pool = &fetcher->pools[streamed];
-    if (pool->count == sizeof(pool->handles) / sizeof(*pool->handles)) {
-        curl_easy_cleanup(easy);
-        return;
-    }
     curl_easy_reset(easy);
-    pool->handles[pool->count++] = easy;
+    if (pool->count < sizeof(pool->handles) / sizeof(*pool->handles) &&
+        set_buffer(easy, streamed)) {
+        pool->handles[pool->count++] = easy;
+    } else {
+        curl_easy_cleanup(easy);
+    }
 }

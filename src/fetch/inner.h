@@ -11,6 +11,9 @@
 #include "px/poll.h"
 #include "target.h"
 
+/// Part of a large body that the library takes at a time; the least it allows.
+#define UPLOAD_BUFFER 16384L
+
 /// How far a transfer has come.
 enum fetch_phase {
     FETCH_CONNECTING,  ///< Until the connection stands, waiting for a look-up included.
@@ -43,6 +46,8 @@ struct px_fetch {
     bool by_close;   ///< The answer ends with its TLS connection.
     bool tls_ended;  ///< The other side has said that the connection ends.
     bool posted;     ///< The library reads the body itself (POSTFIELDS) instead of on_read().
+    bool http2;      ///< HTTP/2 is offered.
+    bool spoiled;    ///< The easy handle is in a state that nobody knows.
     bool streamed;
 
     enum fetch_phase phase;

@@ -33,23 +33,6 @@ static struct px_sock **slot_of(struct px_fetcher *fetcher, curl_socket_t fd)
     return &fetcher->socks[at];
 }
 
-static struct px_sock *add(struct px_fetcher *fetcher, curl_socket_t fd, bool ours)
-{
-    struct px_sock **slot = slot_of(fetcher, fd);
-    struct px_sock *sock = slot ? calloc(1, sizeof(*sock)) : NULL;
-    if (!sock) {
-        return NULL;
-    }
-    *sock = (struct px_sock){ .fetcher = fetcher, .fd = fd, .ours = ours };
-    sock->poll = px_poll_new(fetcher->loop, fd, on_ready, sock);
-    if (!sock->poll) {
-        free(sock);
-        return NULL;
-    }
-    *slot = sock;
-    return sock;
-}
-
 static struct px_sock *find(struct px_fetcher *fetcher, curl_socket_t fd)
 {
     return (size_t)fd < fetcher->sock_cap ? fetcher->socks[fd] : NULL;
@@ -63,6 +46,24 @@ static void drop(struct px_fetcher *fetcher, curl_socket_t fd)
         free(sock);
         fetcher->socks[fd] = NULL;
     }
+}
+
+static struct px_sock *add(struct px_fetcher *fetcher, curl_socket_t fd, bool ours)
+{
+    drop(fetcher, fd);  // The library may have closed a socket without a word after a failure.
+    struct px_sock **slot = slot_of(fetcher, fd);
+    struct px_sock *sock = slot ? calloc(1, sizeof(*sock)) : NULL;
+    if (!sock) {
+        return NULL;
+    }
+    *sock = (struct px_sock){ .fetcher = fetcher, .fd = fd, .ours = ours };
+    sock->poll = px_poll_new(fetcher->loop, fd, on_ready, sock);
+    if (!sock->poll) {
+        free(sock);
+        return NULL;
+    }
+    *slot = sock;
+    return sock;
 }
 
 static enum px_status want(struct px_sock *sock, int events)

@@ -55,6 +55,7 @@ static void open_transfer(struct px_fetch *fetch)
     set_busy(fetch, true);
     if (curl_multi_add_handle(fetcher->multi, fetch->easy)) {
         fetch->opened = false;
+        fetch->spoiled = true;
         set_busy(fetch, false);
         px_fetch_fail(fetch, PX_FETCH_INTERNAL, "the transfer cannot be started");
     }
@@ -90,10 +91,14 @@ static void finish(struct px_fetch *fetch)
         px_failure_text(fetch, text, sizeof(text));
     }
     if (fetch->opened) {
-        curl_multi_remove_handle(fetcher->multi, fetch->easy);
+        fetch->spoiled = curl_multi_remove_handle(fetcher->multi, fetch->easy) != CURLM_OK;
         set_busy(fetch, false);
     }
-    px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
+    if (fetch->spoiled) {
+        curl_easy_cleanup(fetch->easy);
+    } else {
+        px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
+    }
     fetch->easy = NULL;
     if (!fetch->cancelled) {
         fetcher->live--;
@@ -160,9 +165,7 @@ enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_
     fetch->timer = (struct px_timer){ .fn = px_limit_on_timer, .user = fetch };
     fetch->easy = px_fetcher_take_easy(fetcher, fetch->streamed);
     if (!fetch->easy || px_easy_setup(fetch, request->http2, fetcher->max_idle > 0)) {
-        if (fetch->easy) {
-            px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
-        }
+        curl_easy_cleanup(fetch->easy);
         free_fetch(fetch);
         return px_fail(err, PX_ENOMEM, "no memory for a transfer");
     }

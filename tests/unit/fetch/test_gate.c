@@ -218,6 +218,49 @@ static void test_a_slow_name_does_not_hold_up_others(void **state)
     fake_stop(&fake);
 }
 
+static void serve_large(struct peer *peer)
+{
+    static char piece[100000];
+    while (fake_read(peer)) {
+        fake_say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        fake_send(peer, piece, sizeof(piece));
+    }
+}
+
+static void test_transfers_work_after_others_ended_in_the_middle_of_a_lookup(void **state)
+{
+    (void)state;
+    struct fake fake = { 0 };
+    struct client client = { 0 };
+    char url[128];
+    fake_start(&fake, serve_large);
+    client_open(&client, 8);
+    for (int streamed = 0; streamed < 2; streamed++) {
+        begin();
+        atomic_store(&slow, true);
+        struct px_fetch_request request = { .streamed = streamed };
+        request.url = PX_STR("http://slow.test/");
+        start(&client, &request, &many[0]);
+        request.url = PX_STR("http://nobody.example/");
+        start(&client, &request, &many[1]);
+        client_run(&client, NULL, &many[1]);
+        px_fetch_cancel(many[0].fetch);
+        request.url = str_of(url_of(&fake, url));
+        for (int i = 2; i < 6; i++) {
+            ask(&client, &request, &many[i]);
+            assert_int_equal(many[i].failure, PX_FETCH_NONE);
+            assert_int_equal(many[i].data_len, 100000);
+            heard_free(&many[i]);
+        }
+        atomic_store(&slow, false);
+        while (atomic_load(&looking)) {
+            usleep(1000);
+        }
+    }
+    client_close(&client);
+    fake_stop(&fake);
+}
+
 static int opened, refused;
 
 static void on_open(struct px_gate_pass *pass)
@@ -281,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_a_cancelled_lookup_does_not_block_and_the_next_goes_ahead),
         cmocka_unit_test(test_the_connect_limit_runs_while_waiting_for_a_lookup),
         cmocka_unit_test(test_a_slow_name_does_not_hold_up_others),
+        cmocka_unit_test(test_transfers_work_after_others_ended_in_the_middle_of_a_lookup),
         cmocka_unit_test(test_the_gate_remembers_names_for_less_than_a_minute),
         cmocka_unit_test(test_the_gate_holds_4096_names_and_lets_others_pass),
     };
