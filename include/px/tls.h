@@ -22,8 +22,17 @@ struct px_tls *px_tls_hold(struct px_tls *tls);
 /// NULL is allowed. Connections made with it go on: they hold it themselves.
 void px_tls_drop(struct px_tls *tls);
 
-/// Sets `*ended` once the other side of somebody else's OpenSSL connection (an `SSL *` of
-/// libcurl's) says that it ends. libcurl takes a connection that merely breaks off for an end.
-///
-/// @param ended Borrowed as long as `ssl` lives.
-PX_CHECK enum px_status px_tls_watch_end(void *ssl, bool *ended);
+/// Whether the other side of a connection has said that it ends.
+struct px_tls_end {
+    unsigned refs;
+    bool seen;
+};
+
+/// Watches somebody else's OpenSSL connection (an `SSL *` of libcurl's) for the other side's
+/// close_notify: libcurl takes a connection that merely breaks off for an end. The caller holds the
+/// result, which may outlive `ssl`. NULL if out of memory. One watcher for a connection; the last
+/// one counts.
+struct px_tls_end *px_tls_watch_end(void *ssl);
+
+/// Ends the watch. NULL is allowed.
+void px_tls_end_drop(struct px_tls_end *end);

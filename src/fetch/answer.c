@@ -5,7 +5,6 @@
 
 #include "inner.h"
 #include "px/http.h"
-#include "px/tls.h"
 
 static uint64_t now_of(const struct px_fetch *fetch)
 {
@@ -87,15 +86,16 @@ static bool watch_end(struct px_fetch *fetch, const struct px_fetch_head *head)
                     head->status != 204 && head->status != 304 &&
                     memcmp(fetch->answer.text.ptr, "HTTP/1", 6) == 0;
     for (size_t i = 0; by_close && i < head->header_count; i++) {
-        by_close = !px_http_same(head->headers[i].name, PX_STR("transfer-encoding"));
+        by_close = !px_http_same(head->headers[i].name, PX_STR("transfer-encoding")) &&
+                   !px_http_same(head->headers[i].name, PX_STR("content-length"));
     }
     struct curl_tlssessioninfo *tls = NULL;
     if (!by_close || curl_easy_getinfo(fetch->easy, CURLINFO_TLS_SSL_PTR, &tls) || !tls ||
         !tls->internals) {
         return true;
     }
-    fetch->by_close = true;
-    return px_tls_watch_end(tls->internals, &fetch->tls_ended) == PX_OK;
+    fetch->end = px_tls_watch_end(tls->internals);
+    return fetch->end != NULL;
 }
 
 static bool hand_over_head(struct px_fetch *fetch)

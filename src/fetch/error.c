@@ -18,8 +18,8 @@ enum px_fetch_failure px_failure_of(const struct px_fetch *fetch, CURLcode code)
 {
     switch (code) {
     case CURLE_OK:
-        return fetch->answer.done && (!fetch->by_close || fetch->tls_ended) ? PX_FETCH_NONE
-                                                                            : PX_FETCH_CUT;
+        return fetch->answer.done && (!fetch->end || fetch->end->seen) ? PX_FETCH_NONE
+                                                                       : PX_FETCH_CUT;
     case CURLE_OUT_OF_MEMORY: return long_line(fetch) ? PX_FETCH_PROTOCOL : PX_FETCH_INTERNAL;
     case CURLE_OPERATION_TIMEDOUT: return PX_FETCH_TIMEOUT;
     default: break;

@@ -9,6 +9,7 @@
 #include "head.h"
 #include "px/fetch.h"
 #include "px/poll.h"
+#include "px/tls.h"
 #include "target.h"
 
 /// Part of a large body that the library takes at a time; the least it allows.
@@ -43,8 +44,6 @@ struct px_fetch {
     bool held;       ///< The library keeps data back because of that.
     bool unwanted;   ///< The body may be freed once it is sent.
     bool head_only;  ///< HEAD: the answer has no body, whatever its head says.
-    bool by_close;   ///< The answer ends with its TLS connection.
-    bool tls_ended;  ///< The other side has said that the connection ends.
     bool posted;     ///< The library reads the body itself (POSTFIELDS) instead of on_read().
     bool http2;      ///< HTTP/2 is offered.
     bool spoiled;    ///< The easy handle is in a state that nobody knows.
@@ -64,6 +63,7 @@ struct px_fetch {
     uint64_t started, active;  ///< px_loop_now()'s time.
 
     struct px_answer answer;
+    struct px_tls_end *end;  ///< Watched if the answer ends with its TLS connection; else NULL.
     struct px_gate_pass pass;
     struct px_target target, proxy;                  ///< No proxy: `proxy.host` is empty.
     struct curl_slist *headers;                      ///< The first of `nodes`.

@@ -76,6 +76,7 @@ static void leave_gate(struct px_fetch *fetch)
 static void free_fetch(struct px_fetch *fetch)
 {
     px_answer_deinit(&fetch->answer);
+    px_tls_end_drop(fetch->end);
     px_block_drop(fetch->body);
     free(fetch);
 }
