@@ -8,8 +8,8 @@ local fold = require('protocol._fold')
 local reader = require('protocol.openai_chat._reader')
 local signature = require('protocol._signature')
 local stops = require('protocol._stops')
-local stream = require('protocol.openai_chat.stream')
 local usage = require('protocol.openai_chat._usage')
+local writer = require('protocol.openai_chat._writer')
 
 local M = {}
 
@@ -22,23 +22,23 @@ function M.read(body, ctx)
   local state = reader.new(ctx)
   local choices = type(body) == 'table' and body.choices
   if type(choices) ~= 'table' or (body.error and body.error ~= json.null) then
-    return state.fail(json.encode(body == nil and json.null or body))
+    return state:fail(json.encode(body == nil and json.null or body))
   end
   local events = {}
-  state.head(events, body)
+  state:head(events, body)
   local choice = choices[1]
   if type(choice) == 'table' then
     if type(choice.message) == 'table' then
-      state.delta(events, choice.message)
+      state:delta(events, choice.message)
     elseif type(choice.text) == 'string' then
-      state.delta(events, { content = choice.text })
+      state:delta(events, { content = choice.text })
     end
-    state.finish(choice.finish_reason)
+    state:finish(choice.finish_reason)
   end
   if #choices > 1 and ctx.lost then
     ctx.lost('reply.choices')
   end
-  for _, event in ipairs(state.close(true)) do
+  for _, event in ipairs(state:close(true)) do
     events[#events + 1] = event
   end
   return ctx.stops and stops.filter(ctx.stops)(events) or events
@@ -74,7 +74,7 @@ local function write_message(folded, ctx)
       texts[#texts + 1] = block.text
       for _, citation in ipairs(block.citations or {}) do
         if citation.url then
-          notes[#notes + 1] = stream.annotation(citation)
+          notes[#notes + 1] = writer.annotation(citation)
         elseif ctx.lost then
           ctx.lost('reply.citations')
         end
