@@ -12,13 +12,14 @@ local usage = require('protocol.anthropic._usage')
 
 local M = {}
 
+M.PING = 'event: ping\ndata: {"type":"ping"}\n\n'
+
 local encode = json.encode
 
 local DELTA_HEAD = 'event: content_block_delta\ndata: {"type":"content_block_delta","index":'
 local START_HEAD = 'event: content_block_start\ndata: {"type":"content_block_start","index":'
 local STOP_HEAD = 'event: content_block_stop\ndata: {"type":"content_block_stop","index":'
 local TAIL = '}}\n\n'
-local PING = 'event: ping\ndata: {"type":"ping"}\n\n'
 
 -- Neutral kind of a delta: its form on the wire up to the text.
 local DELTA = {
@@ -55,206 +56,228 @@ end
 
 M.citation = citation_of
 
---- @param ctx px.Context
---- @return px.Writer
-function M.new(ctx)
-  local count = 0
-  local current, current_kind -- The neutral index of the open block, and its kind.
-  local heads = {}            -- For the open block: delta kind to precomputed bytes.
-  local text_head
-  local signed = false
-  local closed, queue, waiting = {}, {}, {}
-  local started, over, reason, stop_text, used = false, false, nil, nil, nil
-  local written = 0
+--- @class px.ClaudeWriter
+--- @field ctx px.Context
+--- @field count integer Blocks so far, which number them on the wire.
+--- @field current? integer The neutral index of the open block.
+--- @field current_kind? string
+--- @field heads table<string, string> For the open block: bytes in front of each kind of delta.
+--- @field signed boolean The open block has its proof.
+--- @field closed table<integer, boolean> Blocks that are over.
+--- @field queue table[] Blocks that wait behind an open tool call, in order.
+--- @field waiting table<integer, table> The same by index.
+--- @field written integer Bytes of content, for an estimate.
 
-  local function start(event)
-    started = true
-    return 'event: message_start\ndata: ' .. encode({
-      type = 'message_start',
-      message = {
-        id = 'msg_' .. (ctx.id or '0'),
-        type = 'message',
-        role = 'assistant',
-        model = ctx.model or (event and event.model) or '',
-        content = json.array({}),
-        stop_reason = json.null,
-        stop_sequence = json.null,
-        usage = usage.write({ input = ctx.estimate or 0, output = 0 }),
-      },
-    }) .. '\n\n'
+local function start(self, event)
+  local ctx = self.ctx
+  self.started = true
+  return 'event: message_start\ndata: ' .. encode({
+    type = 'message_start',
+    message = {
+      id = 'msg_' .. (ctx.id or '0'),
+      type = 'message',
+      role = 'assistant',
+      model = ctx.model or (event and event.model) or '',
+      content = json.array({}),
+      stop_reason = json.null,
+      stop_sequence = json.null,
+      usage = usage.write({ input = ctx.estimate or 0, output = 0 }),
+    },
+  }) .. '\n\n'
+end
+
+--- The block of the wire that has members of its own.
+local function block_of(self, event, kind)
+  if kind == 'tool' then
+    return { type = 'tool_use', id = ids.call(event.id or ''), name = event.name or '',
+      input = json.object({}) }
+  elseif kind == 'redacted' then
+    return { type = 'redacted_thinking',
+      data = signature.tag('anthropic', self.ctx.origin, event.data) }
   end
+  return event.json
+end
 
-  local function open_block(event, kind)
-    local number = ('%d'):format(count)
-    count = count + 1
-    current, current_kind, signed = event.index, kind, false
-    local head = DELTA_HEAD .. number
-    heads.args, heads.thinking = head .. DELTA.args, head .. DELTA.thinking
-    heads.signature, heads.refusal = head .. DELTA.signature, head .. DELTA.refusal
-    heads.text, heads.citation = head .. DELTA.text, head
-    heads.stop = STOP_HEAD .. number .. '}\n\n'
-    text_head = kind == 'text' and heads.text or nil
-    if BLOCK[kind] then
-      return START_HEAD .. number .. BLOCK[kind]
-    end
-    local block
-    if kind == 'tool' then
-      block = { type = 'tool_use', id = ids.call(event.id or ''), name = event.name or '',
-        input = json.object({}) }
-    elseif kind == 'redacted' then
-      block = { type = 'redacted_thinking',
-        data = signature.tag('anthropic', ctx.origin, event.data) }
-    else
-      block = event.json
-    end
-    return START_HEAD .. number .. ',"content_block":' .. encode(block) .. '}\n\n'
+local function open_block(self, event)
+  local kind, heads = OPENS[event.kind], self.heads
+  local number = ('%d'):format(self.count)
+  self.count = self.count + 1
+  self.current, self.current_kind, self.signed = event.index, kind, false
+  local head = DELTA_HEAD .. number
+  for name, form in pairs(DELTA) do
+    heads[name] = head .. form
   end
+  heads.citation = head
+  heads.stop = STOP_HEAD .. number .. '}\n\n'
+  if BLOCK[kind] then
+    return START_HEAD .. number .. BLOCK[kind]
+  end
+  return START_HEAD .. number .. ',"content_block":' .. encode(block_of(self, event, kind))
+    .. '}\n\n'
+end
 
-  local function delta(event)
-    local kind = event.kind
-    if kind == 'citation' then
-      return heads.citation .. ',"delta":{"type":"citations_delta","citation":'
-        .. encode(citation_of(event)) .. TAIL
-    elseif kind == 'signature' then
-      if signed then
-        return ''
-      end
-      signed = true
-      return heads.signature .. encode(signature.tag('anthropic', ctx.origin, event.text)) .. TAIL
-    end
-    local head = heads[kind]
-    if not head or kind == 'tool_start' or event.text == '' then
+local function delta(self, event)
+  local kind = event.kind
+  local head = self.heads[kind]
+  if kind == 'citation' then
+    return head .. ',"delta":{"type":"citations_delta","citation":' .. encode(citation_of(event))
+      .. TAIL
+  elseif kind == 'signature' then
+    if self.signed then
       return ''
     end
-    written = written + #event.text
-    return head .. encode(event.text) .. TAIL
-  end
-
-  local function close()
-    if current == nil then
-      return ''
-    end
-    local bytes = heads.stop
-    closed[current] = true
-    current, current_kind, text_head = nil, nil, nil
-    return bytes
-  end
-
-  local function wait(event)
-    local entry = waiting[event.index]
-    if not entry then
-      entry = { index = event.index, events = {} }
-      waiting[event.index] = entry
-      queue[#queue + 1] = entry
-    end
-    if event.kind == 'block_stop' then
-      entry.stopped = true
-    else
-      entry.events[#entry.events + 1] = event
-    end
+    self.signed = true
+    return head .. encode(signature.tag('anthropic', self.ctx.origin, event.text)) .. TAIL
+  elseif not DELTA[kind] or event.text == '' then
     return ''
   end
+  self.written = self.written + #event.text
+  return head .. encode(event.text) .. TAIL
+end
 
-  -- Takes waiting blocks in order until one is open that has not ended.
-  local function drain()
-    local out = {}
-    while not current and queue[1] do
-      local entry = table.remove(queue, 1)
-      waiting[entry.index] = nil
-      local first = entry.events[1]
-      if first then
-        out[#out + 1] = open_block(first, OPENS[first.kind])
-        for _, event in ipairs(entry.events) do
-          out[#out + 1] = delta(event)
-        end
-        if entry.stopped or (queue[1] and current_kind ~= 'tool') then
-          out[#out + 1] = close()
-        end
-      end
-    end
-    return table.concat(out)
+local function close(self)
+  if self.current == nil then
+    return ''
   end
+  self.closed[self.current] = true
+  self.current, self.current_kind = nil, nil
+  return self.heads.stop
+end
 
-  local function block_event(event)
-    local index, kind = event.index, event.kind
-    if index == current then
-      if kind == 'block_stop' then
-        return close() .. (queue[1] and drain() or '')
-      end
-      return delta(event)
-    elseif kind == 'block_stop' then
-      return waiting[index] and wait(event) or ''
-    elseif current_kind == 'tool' or waiting[index] then
-      return wait(event)
-    end
-    -- Nothing may be added to a tool call or a proof that is over; late text opens a new block.
-    if closed[index] and OPENS[kind] ~= 'text' and kind ~= 'thinking' then
-      return ''
-    end
-    return close() .. open_block(event, OPENS[kind]) .. delta(event)
+local function wait(self, event)
+  local entry = self.waiting[event.index]
+  if not entry then
+    entry = { index = event.index, events = {} }
+    self.waiting[event.index] = entry
+    self.queue[#self.queue + 1] = entry
   end
-
-  local function write_end()
-    if over then
-      return nil
-    end
-    over = true
-    local out = { started and '' or start(), close(), drain(), close() }
-    while queue[1] do
-      out[#out + 1] = drain() .. close()
-    end
-    local last = used or { input = ctx.estimate or 0, output = math.ceil(written / 4) }
-    out[#out + 1] = 'event: message_delta\ndata: ' .. encode({
-      type = 'message_delta',
-      delta = {
-        stop_reason = finish.write(reason),
-        stop_sequence = stop_text or json.null,
-      },
-      usage = usage.write(last),
-    }) .. '\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
-    return table.concat(out)
+  if event.kind == 'block_stop' then
+    entry.stopped = true
+  else
+    entry.events[#entry.events + 1] = event
   end
+  return ''
+end
 
-  local function special(event)
-    local kind = event.kind
-    if kind == 'ping' then
-      return PING
-    elseif kind == 'finish' then
-      reason, stop_text = event.reason, event.stop
-    elseif kind == 'usage' then
-      used = event
-    elseif kind == 'error' then
-      over = true
-      local _, body = errors.write(errors.failure(event))
-      return 'event: error\ndata: ' .. encode(body) .. '\n\n'
-    elseif kind == 'start' and not started then
-      return start(event)
+--- Takes waiting blocks in order until one is open that has not ended.
+local function drain(self)
+  local out, queue = {}, self.queue
+  while not self.current and queue[1] do
+    local entry = table.remove(queue, 1)
+    self.waiting[entry.index] = nil
+    out[#out + 1] = open_block(self, entry.events[1])
+    for _, event in ipairs(entry.events) do
+      out[#out + 1] = delta(self, event)
+    end
+    if entry.stopped or (queue[1] and self.current_kind ~= 'tool') then
+      out[#out + 1] = close(self)
+    end
+  end
+  return table.concat(out)
+end
+
+local function block_event(self, event)
+  local index, kind = event.index, event.kind
+  if index == self.current then
+    if kind == 'block_stop' then
+      return close(self) .. (self.queue[1] and drain(self) or '')
+    end
+    return delta(self, event)
+  elseif kind == 'block_stop' then
+    return self.waiting[index] and wait(self, event) or ''
+  elseif not OPENS[kind] then
+    return ''
+  elseif self.current_kind == 'tool' or self.waiting[index] then
+    return wait(self, event)
+  end
+  -- Nothing may be added to a tool call or a proof that is over; late text opens a new block.
+  if self.closed[index] and OPENS[kind] ~= 'text' and kind ~= 'thinking' then
+    return ''
+  end
+  return close(self) .. open_block(self, event) .. delta(self, event)
+end
+
+local function write_end(self)
+  local out = { self.started and '' or start(self), close(self) }
+  while self.queue[1] do
+    out[#out + 1] = drain(self) .. close(self)
+  end
+  local used = self.used
+    or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) }
+  out[#out + 1] = 'event: message_delta\ndata: ' .. encode({
+    type = 'message_delta',
+    delta = {
+      stop_reason = finish.write(self.reason),
+      stop_sequence = self.stop or json.null,
+    },
+    usage = usage.write(used),
+  }) .. '\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+  return table.concat(out)
+end
+
+-- Events that belong to no block. Called with (self, event).
+local on = {}
+
+function on.ping()
+  return M.PING
+end
+
+function on.finish(self, event)
+  self.reason, self.stop = event.reason, event.stop
+end
+
+function on.usage(self, event)
+  self.used = event
+end
+
+function on.start(self, event)
+  return not self.started and start(self, event) or nil
+end
+
+function on.error(self, event)
+  self.over = true
+  local _, body = errors.write(errors.failure(event))
+  return 'event: error\ndata: ' .. encode(body) .. '\n\n'
+end
+
+local function write_event(self, event)
+  if event.index == nil then
+    local write = on[event.kind]
+    return write and write(self, event)
+  elseif event.kind == 'opaque' and event.protocol ~= 'anthropic' then
+    if self.ctx.lost then
+      self.ctx.lost('reply.opaque')
     end
     return nil
   end
+  local bytes = block_event(self, event)
+  if not self.started then
+    bytes = start(self) .. bytes
+  end
+  return bytes ~= '' and bytes or nil
+end
+
+--- @param ctx px.Context
+--- @return px.Writer
+function M.new(ctx)
+  local self = {
+    ctx = ctx, count = 0, heads = {}, signed = false, closed = {}, queue = {}, waiting = {},
+    written = 0, started = false, over = false,
+  }
+  local heads = self.heads
 
   return function(event)
-    if not event then
-      return write_end()
-    elseif over then
+    if self.over then
       return nil
-    elseif event.index ~= nil and event.index == current and event.kind == 'text' and text_head then
-      local text = event.text
-      written = written + #text
-      return text ~= '' and text_head .. encode(text) .. TAIL or nil
-    elseif event.index == nil then
-      return special(event)
-    elseif event.kind == 'opaque' and event.protocol ~= 'anthropic' then
-      if ctx.lost then
-        ctx.lost('reply.opaque')
-      end
-      return nil
+    elseif not event then
+      self.over = true
+      return write_end(self)
+    elseif event.kind == 'text' and event.index == self.current
+      and self.current_kind == 'text' and event.text ~= '' then
+      self.written = self.written + #event.text
+      return heads.text .. encode(event.text) .. TAIL
     end
-    local bytes = block_event(event)
-    if not started then
-      bytes = start() .. bytes
-    end
-    return bytes ~= '' and bytes or nil
+    return write_event(self, event)
   end
 end
 

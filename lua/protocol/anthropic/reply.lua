@@ -21,18 +21,18 @@ local M = {}
 function M.read(body, ctx)
   local state = reader.new(ctx)
   if type(body) ~= 'table' or type(body.content) ~= 'table' then
-    return state.fail(json.encode(body == nil and json.null or body))
+    return state:fail(json.encode(body == nil and json.null or body))
   end
   local events = {}
-  state.start(events, body)
+  state:start(events, body)
   for i, block in ipairs(body.content) do
     if type(block) == 'table' then
-      state.block_start(events, i, block)
-      state.block_stop(events, i)
+      state:block_start(events, i, block)
+      state:block_stop(events, i)
     end
   end
-  state.finish(body, nil)
-  for _, event in ipairs(state.close(true)) do
+  state:finish(body, nil)
+  for _, event in ipairs(state:close(true)) do
     events[#events + 1] = event
   end
   return events

@@ -8,7 +8,7 @@ local writer = require('protocol.anthropic._writer')
 local M = {}
 
 M.content_type = 'text/event-stream; charset=utf-8'
-M.keepalive = 'event: ping\ndata: {"type":"ping"}\n\n'
+M.keepalive = writer.PING
 M.writer = writer.new
 
 --- 'role' finds message_start, where the input is told; 'stop_reason' has a value once, at the end.
@@ -38,36 +38,35 @@ end
 local on = {}
 
 function on.message_start(state, events, body)
-  local begun, in_tool = state.progress()
-  if begun and in_tool then
-    return state.fail('the upstream began its answer again inside a tool call', 'cut')
+  if state:in_call() then
+    return state:fail('the upstream began its answer again inside a tool call', 'cut')
   end
-  state.start(events, type(body.message) == 'table' and body.message or {})
+  state:start(events, type(body.message) == 'table' and body.message or {})
   return nil
 end
 
 function on.content_block_start(state, events, body)
   if type(body.content_block) == 'table' then
-    state.block_start(events, body.index or 0, body.content_block)
+    state:block_start(events, body.index or 0, body.content_block)
   end
 end
 
 function on.content_block_delta(state, events, body)
   if type(body.delta) == 'table' then
-    state.delta(events, body.index or 0, body.delta)
+    state:delta(events, body.index or 0, body.delta)
   end
 end
 
 function on.content_block_stop(state, events, body)
-  state.block_stop(events, body.index or 0)
+  state:block_stop(events, body.index or 0)
 end
 
 function on.message_delta(state, _, body)
-  state.finish(type(body.delta) == 'table' and body.delta or {}, body.usage)
+  state:finish(type(body.delta) == 'table' and body.delta or {}, body.usage)
 end
 
 function on.message_stop(state)
-  return state.close(true)
+  return state:close(true)
 end
 
 function on.ping(_, events)
@@ -81,14 +80,14 @@ function M.reader(ctx)
 
   return function(_, data)
     if not data then
-      return state.close(false)
-    elseif state.over() or data == '[DONE]' then
+      return state:close(false)
+    elseif state.done or data == '[DONE]' then
       return nil
     end
     local body = decode(data)
     if type(body) ~= 'table' or body.type == 'error'
       or (body.error and body.error ~= json.null) then
-      return state.fail(data)
+      return state:fail(data)
     end
     local read = on[body.type]
     if not read then
