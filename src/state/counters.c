@@ -92,18 +92,27 @@ void px_counters_add(struct px_counters *counters, struct px_str series, uint64_
     pthread_mutex_unlock(&counters->lock);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    const struct series *left = *(struct series *const *)a, *right = *(struct series *const *)b;
-    size_t len = left->len < right->len ? left->len : right->len;
-    int order = memcmp(left->text, right->text, len);
-    return order ? order : (left->len > right->len) - (left->len < right->len);
-}
-
 static size_t name_len(const struct series *series)
 {
     const char *brace = memchr(series->text, '{', series->len);
     return brace ? (size_t)(brace - series->text) : series->len;
+}
+
+static int compare(struct px_str a, struct px_str b)
+{
+    int order = memcmp(a.ptr, b.ptr, a.len < b.len ? a.len : b.len);
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/// By metric, then by labels: a metric's series must stand together.
+static int by_text(const void *a, const void *b)
+{
+    const struct series *left = *(struct series *const *)a, *right = *(struct series *const *)b;
+    int order = compare((struct px_str){ left->text, name_len(left) },
+                        (struct px_str){ right->text, name_len(right) });
+    return order ? order
+                 : compare((struct px_str){ left->text, left->len },
+                           (struct px_str){ right->text, right->len });
 }
 
 static enum px_status print_series(struct px_buf *out, const struct series *series,
