@@ -30,78 +30,75 @@ local function held_length(text, stops, longest)
   return 0
 end
 
+local function flush(state, out)
+  if state.held ~= '' then
+    out[#out + 1] = { kind = 'text', index = state.index, text = state.held }
+    state.begun[state.index] = true
+    state.held = ''
+  end
+end
+
+local function take_text(state, out, event)
+  if state.index ~= event.index then
+    flush(state, out)
+  end
+  local index, begun = event.index, state.begun
+  state.index = index
+  local all = state.held .. event.text
+  local at, found = earliest(all, state.stops)
+  local keep = found and #all - at + 1 or held_length(all, state.stops, state.longest)
+  local passed = all:sub(1, #all - keep)
+  state.held = found and '' or all:sub(#all - keep + 1)
+  if passed ~= '' then
+    out[#out + 1] = { kind = 'text', index = index, text = passed }
+    begun[index] = true
+  end
+  state.matched = found
+  if found and begun[index] then
+    out[#out + 1] = { kind = 'block_stop', index = index }
+    begun[index] = nil
+  end
+end
+
+local function take_other(state, out, event)
+  flush(state, out)
+  -- A block of held text alone, which was then cut away, never began.
+  if event.kind ~= 'block_stop' or state.begun[event.index] then
+    out[#out + 1] = event
+  end
+  if event.index then
+    state.begun[event.index] = event.kind ~= 'block_stop' or nil
+  end
+end
+
+local function after_match(state, out, event)
+  if event.kind == 'finish' then
+    local called = event.reason == 'tool'
+    out[#out + 1] = called and event
+      or { kind = 'finish', reason = 'stop_seq', stop = state.matched }
+  elseif not event.index or (event.kind == 'block_stop' and state.begun[event.index]) then
+    out[#out + 1] = event
+  end
+end
+
 --- Makes a filter of lists of events.
 ---
 --- @param list string[] Stop sequences.
 --- @return fun(events: px.Event[]?): px.Event[]?
 function M.filter(list)
-  local stops, longest = {}, 0
+  local state = { stops = {}, longest = 0, held = '', begun = {} }
   for _, stop in ipairs(list) do
     if stop ~= '' then
-      stops[#stops + 1] = stop
-      longest = math.max(longest, #stop)
+      table.insert(state.stops, stop)
+      state.longest = math.max(state.longest, #stop)
     end
   end
-  local held, held_index = '', nil
-  local begun, matched = {}, nil
-
-  local function flush(out)
-    if held ~= '' then
-      out[#out + 1] = { kind = 'text', index = held_index, text = held }
-      begun[held_index] = true
-      held = ''
-    end
-  end
-
-  local function text(out, event)
-    if held_index ~= event.index then
-      flush(out)
-    end
-    held_index = event.index
-    local all = held .. event.text
-    local at, found = earliest(all, stops)
-    local keep = found and #all - at + 1 or held_length(all, stops, longest)
-    local passed = all:sub(1, #all - keep)
-    held = found and '' or all:sub(#all - keep + 1)
-    if passed ~= '' then
-      out[#out + 1] = { kind = 'text', index = event.index, text = passed }
-      begun[event.index] = true
-    end
-    if found then
-      matched = found
-      if begun[event.index] then
-        out[#out + 1] = { kind = 'block_stop', index = event.index }
-        begun[event.index] = nil
-      end
-    end
-  end
-
-  local function after_match(out, event)
-    if event.kind == 'finish' then
-      local called = event.reason == 'tool'
-      out[#out + 1] = called and event or { kind = 'finish', reason = 'stop_seq', stop = matched }
-    elseif not event.index or (event.kind == 'block_stop' and begun[event.index]) then
-      out[#out + 1] = event
-    end
-  end
-
   return function(events)
     local out = {}
     for _, event in ipairs(events or {}) do
-      if matched then
-        after_match(out, event)
-      elseif event.kind == 'text' then
-        text(out, event)
-      else
-        flush(out)
-        -- A block of held text alone, which was then cut away, never began.
-        if event.kind ~= 'block_stop' or begun[event.index] then
-          out[#out + 1] = event
-        end
-        if event.index then
-          begun[event.index] = event.kind ~= 'block_stop' or nil
-        end
-      end
+      local take = state.matched and after_match or event.kind == 'text' and take_text
+        or take_other
+      take(state, out, event)
     end
     return #out > 0 and out or nil
   end

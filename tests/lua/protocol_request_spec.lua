@@ -405,6 +405,12 @@ describe('an Anthropic request for chat', function()
     eq(nil, ctx.stops)
   end)
 
+  it('records what blocks say beside what is read', function()
+    local _, lost = claude_messages('{"role":"user","content":[{"type":"document","citations":'
+      .. '{"enabled":true},"context":"c","source":{"type":"text","data":"d"}}]}')
+    eq('request.messages.document.citations request.messages.document.context', lost)
+  end)
+
   it('tells the client that there are no threads', function()
     local ok, err = pcall(claude, ',"thread":{"type":"create"}')
     eq({ false, 400, 'thread_unsupported_request' }, { ok, err.status, err.raw_code })

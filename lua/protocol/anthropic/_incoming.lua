@@ -11,7 +11,7 @@ local bad, opt, null = read.bad, read.opt, json.null
 
 local read_blocks
 
-local function source_of(block, path, kind)
+local function source_of(block, path, kind, lost)
   local source = block.source
   if type(source) ~= 'table' then
     bad(path .. '.source must be an object', path .. '.source')
@@ -31,7 +31,7 @@ local function source_of(block, path, kind)
     out.media = 'text/plain'
   elseif source.type == 'content' then
     local texts = {}
-    for _, inner in ipairs(read_blocks(source.content, path .. '.source.content')) do
+    for _, inner in ipairs(read_blocks(source.content, path .. '.source.content', lost)) do
       texts[#texts + 1] = inner.text
     end
     out.text, out.media = table.concat(texts, '\n\n'), 'text/plain'
@@ -65,17 +65,17 @@ function block_of.text(block, path)
   return { kind = 'text', text = text, citations = own_citations(block.citations) }
 end
 
-function block_of.image(block, path)
-  return source_of(block, path, 'image')
+function block_of.image(block, path, lost)
+  return source_of(block, path, 'image', lost)
 end
 
-function block_of.document(block, path)
-  return source_of(block, path, 'document')
+function block_of.document(block, path, lost)
+  return source_of(block, path, 'document', lost)
 end
 
-function block_of.search_result(block, path)
+function block_of.search_result(block, path, lost)
   local texts = { read.maybe_text(block.source) }
-  for _, inner in ipairs(read_blocks(block.content, path .. '.content')) do
+  for _, inner in ipairs(read_blocks(block.content, path .. '.content', lost)) do
     texts[#texts + 1] = inner.text
   end
   return {
@@ -117,7 +117,7 @@ function block_of.tool_use(block, path)
   }
 end
 
-function block_of.tool_result(block, path)
+function block_of.tool_result(block, path, lost)
   local id = read.text(block.tool_use_id, path .. '.tool_use_id')
   if not id then
     bad(path .. '.tool_use_id is missing', path .. '.tool_use_id')
@@ -126,16 +126,37 @@ function block_of.tool_result(block, path)
     kind = 'tool_result',
     id = id,
     is_error = block.is_error == true or nil,
-    blocks = read_blocks(block.content, path .. '.content'),
+    blocks = read_blocks(block.content, path .. '.content', lost),
   }
 end
+
+local function members(text)
+  local out = { type = true, cache_control = true }
+  for name in text:gmatch('%S+') do
+    out[name] = true
+  end
+  return out
+end
+
+-- Members that are read above; others are recorded.
+local KNOWN = {
+  document = members('source title'),
+  image = members('source'),
+  redacted_thinking = members('data'),
+  search_result = members('source title content'),
+  text = members('text citations'),
+  thinking = members('thinking signature'),
+  tool_result = members('tool_use_id content is_error'),
+  tool_use = members('id name input'),
+}
 
 --- Reads `content`, a string or a list of blocks.
 ---
 --- @param content any
 --- @param path string
+--- @param lost fun(path: string)
 --- @return px.Block[]
-function read_blocks(content, path)
+function read_blocks(content, path, lost)
   if content == nil or content == null then
     return {}
   elseif type(content) == 'string' then
@@ -151,8 +172,11 @@ function read_blocks(content, path)
       bad(at .. '.type is missing', at .. '.type')
     end
     local make = block_of[block.type]
-    local made = make and make(block, at)
+    local made = make and make(block, at, lost)
       or { kind = 'opaque', protocol = 'anthropic', json = block }
+    if make then
+      read.unknown(block, KNOWN[block.type], 'request.messages.' .. block.type .. '.', lost)
+    end
     if made.kind ~= 'opaque' then
       made.cache = opt(block.cache_control)
     end
@@ -180,8 +204,9 @@ local function name_results(turns)
 end
 
 --- @param messages table
+--- @param lost fun(path: string)
 --- @return px.Turn[]
-function M.read(messages)
+function M.read(messages, lost)
   local turns = {}
   for i, message in ipairs(messages) do
     local path = 'messages[' .. (i - 1) .. ']'
@@ -191,7 +216,7 @@ function M.read(messages)
       bad(('%s.role: unknown role %s'):format(path, json.encode(message.role or null)),
         path .. '.role')
     end
-    turns[i] = { role = role, blocks = read_blocks(message.content, path .. '.content') }
+    turns[i] = { role = role, blocks = read_blocks(message.content, path .. '.content', lost) }
   end
   name_results(turns)
   return turns

@@ -56,6 +56,9 @@ local function omitted(state, what)
 end
 
 function make.image(block, state)
+  if block.detail and block.detail ~= 'auto' then
+    state.lost('messages.detail')
+  end
   if block.file and block.protocol ~= 'anthropic' then
     return omitted(state, 'image')
   elseif block.data then

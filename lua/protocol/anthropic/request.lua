@@ -155,8 +155,8 @@ function M.read(body, ctx)
   local metadata = read.table(body.metadata, 'metadata', 'an object') or {}
   local request = {
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
-    system = incoming.blocks(body.system, 'system'),
-    turns = incoming.read(messages),
+    system = incoming.blocks(body.system, 'system', lost),
+    turns = incoming.read(messages, lost),
     tools = read_tools(body, lost),
     temperature = read.number(body.temperature, 'temperature'),
     top_p = read.number(body.top_p, 'top_p'),
