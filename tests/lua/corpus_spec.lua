@@ -3,6 +3,7 @@
 --- The recordings are not part of the project: PX_CORPUS names their folder.
 
 local json = require('px.json')
+local strict = require('strict')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
@@ -312,6 +313,8 @@ end
 local function check_request(protocol, body)
   local other = OTHER[protocol]
   local request = module(protocol, 'request').read(body, context({ knowledge = {} }))
+  local plain = context({ model = request.model })
+  strict[other](json.decode(json.encode(module(other, 'request').write(request, plain))))
   local ctx = context({ model = request.model, knowledge = { tool_images = true } })
   local written = json.encode(module(other, 'request').write(request, ctx))
   local back = module(other, 'request').read(assert(json.decode(written)), context())
