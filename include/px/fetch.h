@@ -22,7 +22,8 @@ struct px_fetch_header {
 /// Milliseconds; 0 means without limit.
 struct px_fetch_times {
     uint32_t connect;     ///< From the start until the connection (and TLS) stands.
-    uint32_t first_byte;  ///< From the request's last byte until the first byte of the answer.
+    uint32_t first_byte;  ///< From the request's last byte (or the last that the upstream took)
+                          ///< until the first byte of the final answer.
     uint32_t idle;        ///< Between two pieces of the answer. Does not run while paused.
     uint32_t total;       ///< All of it.
 };
@@ -31,6 +32,9 @@ struct px_fetch_times {
 struct px_fetch_request {
     struct px_str method;  ///< Empty: POST with a body, GET without.
     struct px_str url;     ///< http or https, absolute.
+    /// At most 256 in 128 KiB. Those about one hop or the framing (Connection, Content-Length,
+    /// Transfer-Encoding, Expect, ...) are left out; `accept-encoding: identity` is added unless
+    /// Accept-Encoding is given. Control bytes in them are refused.
     const struct px_fetch_header *headers;
     size_t header_count;
     struct px_block *body;  ///< NULL for none; held until sent or px_fetch_drop_body().
@@ -43,11 +47,11 @@ struct px_fetch_request {
 
 enum px_fetch_failure {
     PX_FETCH_NONE,
-    PX_FETCH_CONNECT,     ///< No address, refused, TLS not accepted, proxy refused.
-    PX_FETCH_TIMEOUT,     ///< One of the four limits; the text says which.
-    PX_FETCH_CUT,         ///< The connection ended before the answer did.
-    PX_FETCH_PROTOCOL,    ///< What came is not HTTP, or its head is too large (64 KiB).
-    PX_FETCH_INTERNAL,    ///< Out of memory and the like.
+    PX_FETCH_CONNECT,   ///< No address, refused, TLS not accepted, proxy refused.
+    PX_FETCH_TIMEOUT,   ///< One of the four limits; the text says which.
+    PX_FETCH_CUT,       ///< The connection ended before the answer did.
+    PX_FETCH_PROTOCOL,  ///< What came is not HTTP, or its head is too large (64 KiB).
+    PX_FETCH_INTERNAL,  ///< Out of memory and the like.
 };
 
 /// The answer's head, final (1xx are skipped). Spans are borrowed and die with the callback.
@@ -88,8 +92,8 @@ PX_CHECK enum px_status px_fetch_start(struct px_fetcher *fetcher,
                                        const struct px_fetch_fns *fns, void *user,
                                        struct px_fetch **out, struct px_error *err);
 
-/// Stops reading from the upstream: no on_data after this returns, until px_fetch_resume(). What the
-/// library has taken already is kept.
+/// Stops reading from the upstream: no on_data after this returns, until px_fetch_resume(). What
+/// the library has taken already is kept.
 void px_fetch_pause(struct px_fetch *fetch);
 
 /// Reads again; data comes from the top of the loop, never from inside this call.
@@ -99,5 +103,6 @@ void px_fetch_resume(struct px_fetch *fetch);
 /// if it was sent.
 void px_fetch_drop_body(struct px_fetch *fetch);
 
-/// Ends the transfer and closes its connection from the top of the loop; no callback comes any more.
+/// Ends the transfer and closes its connection from the top of the loop; no callback comes any
+/// more.
 void px_fetch_cancel(struct px_fetch *fetch);

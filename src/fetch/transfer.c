@@ -33,7 +33,7 @@ static void set_busy(struct px_fetch *fetch, bool busy)
     struct px_fetcher *fetcher = fetch->fetcher;
     if (fetch->busy != busy) {
         fetch->busy = busy;
-        fetcher->busy += busy ? 1 : -1;
+        fetcher->busy = busy ? fetcher->busy + 1 : fetcher->busy - 1;
         size_t keep = fetcher->max_idle + (fetcher->busy ? fetcher->busy - 1 : 0);
         curl_multi_setopt(fetcher->multi, CURLMOPT_MAXCONNECTS, (long)(keep ? keep : 1));
     }

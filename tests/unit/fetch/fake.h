@@ -360,3 +360,43 @@ FAKE int fetch_teardown(void **state)
     px_fetch_global_deinit();
     return 0;
 }
+
+/// A listening socket whose queue is full, so that connecting to it takes forever.
+struct full {
+    int fd, port, others[4];
+};
+
+FAKE void full_open(struct full *full)
+{
+    full->fd = fake_listen(&full->port);
+    listen(full->fd, 0);
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)full->port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    for (int i = 0; i < 4; i++) {
+        full->others[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(full->others[i], (struct sockaddr *)&address, sizeof(address));
+    }
+}
+
+FAKE void full_close(struct full *full)
+{
+    for (int i = 0; i < 4; i++) {
+        close(full->others[i]);
+    }
+    close(full->fd);
+}
+
+FAKE int rounds_left;
+
+FAKE bool some_rounds_later(struct client *client)
+{
+    (void)client;
+    return --rounds_left <= 0;
+}
+
+FAKE bool server_is_alone(struct client *client)
+{
+    struct fake *fake = client->user;
+    return atomic_load(&fake->open) == 0;
+}

@@ -1,6 +1,6 @@
-// Cancelling at every stage, pausing, giving the body up, and the four limits.
+// Cancelling at every stage, pausing, and giving the body up.
 
-#include "fake.h"
+#include "fake_flood.h"
 
 /// Does what `user` (a letter) says after it has read a request, and waits for the end.
 static void serve_stage(struct peer *peer)
@@ -19,12 +19,6 @@ static void serve_stage(struct peer *peer)
         }
     }
     assert_true(fake_wait_closed(peer));
-}
-
-static bool server_is_alone(struct client *client)
-{
-    struct fake *fake = client->user;
-    return atomic_load(&fake->open) == 0;
 }
 
 static bool server_has_read(struct client *client)
@@ -109,40 +103,6 @@ static void test_a_cancel_at_any_stage_closes_the_connection(void **state)
     cancel_at("s", data_is_here, true, 100000);
 }
 
-/// A listening socket whose queue is full, so that connecting to it takes forever.
-struct full {
-    int fd, port, others[4];
-};
-
-static void full_open(struct full *full)
-{
-    full->fd = fake_listen(&full->port);
-    listen(full->fd, 0);
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)full->port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    for (int i = 0; i < 4; i++) {
-        full->others[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(full->others[i], (struct sockaddr *)&address, sizeof(address));
-    }
-}
-
-static void full_close(struct full *full)
-{
-    for (int i = 0; i < 4; i++) {
-        close(full->others[i]);
-    }
-    close(full->fd);
-}
-
-static int rounds_left;
-
-static bool some_rounds_later(struct client *client)
-{
-    (void)client;
-    return --rounds_left <= 0;
-}
-
 static void test_a_cancel_while_connecting_ends_it(void **state)
 {
     (void)state;
@@ -184,55 +144,10 @@ static void test_a_fetcher_can_go_right_after_its_transfers_are_cancelled(void *
     fake_stop(&fake);
 }
 
-#define FLOOD (24 * 1024 * 1024)
-
-/// Sends FLOOD bytes and raises the flag as often as the other side takes none for a while.
-static void serve_flood(struct peer *peer)
-{
-    char head[128], piece[16384];
-    if (!fake_read(peer)) {
-        return;
-    }
-    snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", FLOOD);
-    fake_say(peer, head);
-    for (size_t at = 0; at < FLOOD;) {
-        for (size_t i = 0; i < sizeof(piece); i++) {
-            piece[i] = (char)((at + i) * 31 >> 4);
-        }
-        struct pollfd poll_fd = { .fd = peer->fd, .events = POLLOUT };
-        if (poll(&poll_fd, 1, 100) == 0) {
-            atomic_store(&peer->fake->flag, true);
-            continue;
-        }
-        size_t len = FLOOD - at < sizeof(piece) ? FLOOD - at : sizeof(piece);
-        ssize_t n = send(peer->fd, piece, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN) {
-            return;
-        }
-        at += n > 0 ? (size_t)n : 0;
-    }
-}
-
-static void pause_now(struct heard *heard)
-{
-    px_fetch_pause(heard->fetch);
-}
-
 static bool server_is_blocked(struct client *client)
 {
     struct fake *fake = client->user;
     return atomic_load(&fake->flag);
-}
-
-static void check_flood(const struct heard *heard)
-{
-    assert_int_equal(heard->failure, PX_FETCH_NONE);
-    assert_int_equal(heard->data_len, FLOOD);
-    for (size_t i = 0; i < FLOOD; i++) {
-        if (heard->data[i] != (char)(i * 31 >> 4)) {
-            fail_msg("byte %zu is wrong", i);
-        }
-    }
 }
 
 static void test_a_pause_stops_the_upstream_and_loses_nothing(void **state)
@@ -433,142 +348,6 @@ static void test_a_body_that_is_not_sent_yet_is_kept(void **state)
     drop_body(serve_early, 32 * 1024 * 1024, 2);
 }
 
-/// Reads the request (if the stage is not 'u') and then sends a byte every 30 ms, or nothing.
-static void serve_slowly(struct peer *peer)
-{
-    const char *stage = peer->fake->user;
-    if (*stage != 'u') {
-        fake_read(peer);
-    }
-    if (*stage == 'i') {
-        fake_say(peer, "HTTP/1.1 102 Processing\r\n\r\n");
-    }
-    if (*stage == 's' || *stage == 'd') {
-        fake_say(peer, "HTTP/1.1 200 OK\r\n\r\n.");
-    }
-    while (*stage == 'd' && fake_say(peer, ".")) {
-        usleep(30000);
-    }
-    while (!atomic_load(&peer->fake->flag)) {
-        usleep(1000);
-    }
-}
-
-static void pass_limit(const char *stage, struct px_fetch_times times, size_t size,
-                       const char *text)
-{
-    struct fake fake = { .user = (void *)stage };
-    struct full full;
-    struct client client = { .user = &fake };
-    struct heard heard = { 0 };
-    char url[128];
-    client_open(&client, 8);
-    fake_start(&fake, serve_slowly);
-    url_of(&fake, url);
-    if (*stage == 'c') {
-        full_open(&full);
-        sprintf(url, "http://127.0.0.1:%d/?key=hidden", full.port);
-    }
-    struct px_block *body = px_block_new(size);
-    memset(body->ptr, 'x', size);
-    body->len = size;
-    uint64_t begun = px_clock_ms();
-    ask(&client, &(struct px_fetch_request){ .url = str_of(url), .body = body, .times = times },
-        &heard);
-    assert_int_equal(heard.failure, PX_FETCH_TIMEOUT);
-    if (!strstr(heard.text, text) || strstr(heard.text, "hidden")) {
-        fail_msg("%s: %s", stage, heard.text);
-    }
-    assert_true(px_clock_ms() - begun >= 140);
-    assert_true(px_clock_ms() - begun < 5000);
-    atomic_store(&fake.flag, true);
-    client_run(&client, server_is_alone, NULL);
-    px_block_drop(body);
-    heard_free(&heard);
-    client_close(&client);
-    fake_stop(&fake);
-    if (*stage == 'c') {
-        full_close(&full);
-    }
-}
-
-static void test_each_of_the_four_limits_ends_a_transfer(void **state)
-{
-    (void)state;
-    const uint32_t no = 30000;
-    pass_limit("c", (struct px_fetch_times){ 150, no, no, no }, 10, "no connection to 127.0.0.1:");
-    pass_limit("w", (struct px_fetch_times){ no, 150, no, no }, 10, "did not begin to answer");
-    pass_limit("w", (struct px_fetch_times){ no, 150, no, no }, 100000, "did not begin to answer");
-    pass_limit("u", (struct px_fetch_times){ no, 150, no, no }, 32 << 20,
-               "did not begin to answer");
-    pass_limit("i", (struct px_fetch_times){ no, 150, no, no }, 10, "did not begin to answer");
-    pass_limit("s", (struct px_fetch_times){ no, no, 150, no }, 10, "sent nothing for 150 ms");
-    pass_limit("d", (struct px_fetch_times){ no, no, no, 150 }, 10, "not over within 150 ms");
-    pass_limit("w", (struct px_fetch_times){ 0, 0, 0, 150 }, 10, "not over within 150 ms");
-    pass_limit("s", (struct px_fetch_times){ 0, 0, 150, 0 }, 10, "sent nothing for 150 ms");
-}
-
-/// Sends ten bytes, one every 30 ms.
-static void serve_drops(struct peer *peer)
-{
-    if (fake_read(peer)) {
-        fake_say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
-        for (int i = 0; i < 10 && fake_say(peer, "."); i++) {
-            usleep(30000);
-        }
-    }
-}
-
-static void test_pieces_that_keep_coming_keep_the_idle_limit_away(void **state)
-{
-    (void)state;
-    struct fake fake = { 0 };
-    struct client client = { 0 };
-    struct heard heard = { 0 };
-    char url[128];
-    fake_start(&fake, serve_drops);
-    client_open(&client, 8);
-    ask(&client,
-        &(struct px_fetch_request){ .url = str_of(url_of(&fake, url)), .times = { .idle = 150 } },
-        &heard);
-    assert_int_equal(heard.failure, PX_FETCH_NONE);
-    heard_free(&heard);
-    client_close(&client);
-    fake_stop(&fake);
-}
-
-static uint64_t resume_at;
-
-static bool resume_time_has_come(struct client *client)
-{
-    (void)client;
-    return px_clock_ms() >= resume_at;
-}
-
-static void test_the_idle_limit_does_not_run_while_paused(void **state)
-{
-    (void)state;
-    struct fake fake = { 0 };
-    struct client client = { .user = &fake };
-    struct heard heard = { .on_data = pause_now };
-    char url[128];
-    fake_start(&fake, serve_flood);
-    client_open(&client, 8);
-    start(&client,
-          &(struct px_fetch_request){ .url = str_of(url_of(&fake, url)), .times = { .idle = 500 } },
-          &heard);
-    resume_at = px_clock_ms() + 1000;
-    client_run(&client, resume_time_has_come, NULL);
-    assert_false(heard.ended);
-    heard.on_data = NULL;
-    px_fetch_resume(heard.fetch);
-    client_run(&client, NULL, &heard);
-    check_flood(&heard);
-    heard_free(&heard);
-    client_close(&client);
-    fake_stop(&fake);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -581,9 +360,6 @@ int main(void)
         cmocka_unit_test(test_a_cancel_while_paused_closes_the_connection),
         cmocka_unit_test(test_a_sent_body_is_freed_when_it_is_given_up),
         cmocka_unit_test(test_a_body_that_is_not_sent_yet_is_kept),
-        cmocka_unit_test(test_each_of_the_four_limits_ends_a_transfer),
-        cmocka_unit_test(test_pieces_that_keep_coming_keep_the_idle_limit_away),
-        cmocka_unit_test(test_the_idle_limit_does_not_run_while_paused),
     };
     return cmocka_run_group_tests_name("flow", tests, fetch_setup, fetch_teardown);
 }

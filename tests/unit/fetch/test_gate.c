@@ -127,14 +127,6 @@ static bool is_looking(struct client *client)
     return atomic_load(&looking) == 1;
 }
 
-static int rounds_left;
-
-static bool some_rounds_later(struct client *client)
-{
-    (void)client;
-    return --rounds_left <= 0;
-}
-
 static void test_a_cancelled_lookup_does_not_block_and_the_next_goes_ahead(void **state)
 {
     (void)state;

@@ -15,54 +15,55 @@ static void serve_echo(struct peer *peer)
     }
 }
 
+static const struct px_fetch_header own_headers[] = {
+    { PX_STR("X-One"), PX_STR("1") },
+    { PX_STR("content-type"), PX_STR("application/json") },
+    { PX_STR("Accept-Encoding"), PX_STR("br") },
+    { PX_STR("X-Empty"), PX_STR("") },
+    { PX_STR("Transfer-Encoding"), PX_STR("chunked") },
+    { PX_STR("Content-Length"), PX_STR("77") },
+    { PX_STR("Expect"), PX_STR("100-continue") },
+    { PX_STR("Connection"), PX_STR("close") },
+    { PX_STR("Accept"), PX_STR("text/event-stream") },
+};
+static const struct {
+    const char *method, *body;
+    size_t headers;
+    const char *echo;
+} echoes[] = {
+    { "", NULL, 0,
+      "GET /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\n\r\n" },
+    { "", "{}", 0,
+      "POST /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\nContent-Length: 2\r\n\r\n{}" },
+    { "", "", 0,
+      "POST /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\nContent-Length: 0\r\n\r\n" },
+    { "POST", NULL, 0,
+      "POST /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\nContent-Length: 0\r\n\r\n" },
+    { "PUT", "x", 0,
+      "PUT /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\nContent-Length: 1\r\n\r\nx" },
+    { "DELETE", NULL, 0,
+      "DELETE /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\n\r\n" },
+    { "DELETE", "x", 0,
+      "DELETE /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\nContent-Length: 1\r\n\r\nx" },
+    { "GET", "x", 0,
+      "GET /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+      "accept-encoding: identity\r\nContent-Length: 1\r\n\r\nx" },
+    { "POST", "{}", 9,
+      "POST /p?q HTTP/1.1\r\nHost: %s\r\nX-One: 1\r\n"
+      "content-type: application/json\r\nAccept-Encoding: br\r\nX-Empty:\r\n"
+      "Accept: text/event-stream\r\nContent-Length: 2\r\n\r\n{}" },
+};
+
 static void test_requests_look_as_they_were_asked_for(void **state)
 {
     (void)state;
-    static const struct px_fetch_header own[] = {
-        { PX_STR("X-One"), PX_STR("1") },
-        { PX_STR("content-type"), PX_STR("application/json") },
-        { PX_STR("Accept-Encoding"), PX_STR("br") },
-        { PX_STR("X-Empty"), PX_STR("") },
-        { PX_STR("Transfer-Encoding"), PX_STR("chunked") },
-        { PX_STR("Content-Length"), PX_STR("77") },
-        { PX_STR("Expect"), PX_STR("100-continue") },
-        { PX_STR("Connection"), PX_STR("close") },
-        { PX_STR("Accept"), PX_STR("text/event-stream") },
-    };
-    static const struct {
-        const char *method, *body;
-        size_t headers;
-        const char *echo;
-    } cases[] = {
-        { "", NULL, 0,
-          "GET /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\n\r\n" },
-        { "", "{}", 0,
-          "POST /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\nContent-Length: 2\r\n\r\n{}" },
-        { "", "", 0,
-          "POST /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\nContent-Length: 0\r\n\r\n" },
-        { "POST", NULL, 0,
-          "POST /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\nContent-Length: 0\r\n\r\n" },
-        { "PUT", "x", 0,
-          "PUT /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\nContent-Length: 1\r\n\r\nx" },
-        { "DELETE", NULL, 0,
-          "DELETE /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\n\r\n" },
-        { "DELETE", "x", 0,
-          "DELETE /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\nContent-Length: 1\r\n\r\nx" },
-        { "GET", "x", 0,
-          "GET /p?q HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
-          "accept-encoding: identity\r\nContent-Length: 1\r\n\r\nx" },
-        { "POST", "{}", 9,
-          "POST /p?q HTTP/1.1\r\nHost: %s\r\nX-One: 1\r\n"
-          "content-type: application/json\r\nAccept-Encoding: br\r\nX-Empty:\r\n"
-          "Accept: text/event-stream\r\nContent-Length: 2\r\n\r\n{}" },
-    };
     struct fake fake = { 0 };
     struct client client = { 0 };
     char url[128], host[64], echo[1000];
@@ -70,18 +71,18 @@ static void test_requests_look_as_they_were_asked_for(void **state)
     client_open(&client, 8);
     sprintf(host, "127.0.0.1:%d", fake.port);
     sprintf(url, "http://%s/p?q#fragment", host);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < sizeof(echoes) / sizeof(*echoes); i++) {
         struct heard heard = { 0 };
-        struct px_block *body = cases[i].body ? px_block_copy(str_of(cases[i].body)) : NULL;
+        struct px_block *body = echoes[i].body ? px_block_copy(str_of(echoes[i].body)) : NULL;
         ask(&client,
             &(struct px_fetch_request){ .url = str_of(url),
-                                        .method = str_of(cases[i].method),
-                                        .headers = own,
-                                        .header_count = cases[i].headers,
+                                        .method = str_of(echoes[i].method),
+                                        .headers = own_headers,
+                                        .header_count = echoes[i].headers,
                                         .body = body },
             &heard);
         assert_int_equal(heard.failure, PX_FETCH_NONE);
-        snprintf(echo, sizeof(echo), cases[i].echo, host);
+        snprintf(echo, sizeof(echo), echoes[i].echo, host);
         assert_string_equal(heard.data, echo);
         assert_true(!body || body->refs == 1);
         px_block_drop(body);
