@@ -226,8 +226,8 @@ describe('tool calls for Anthropic', function()
       .. '"function","function":{"name":"f","arguments":"{}"}},{"id":"b","type":"function",'
       .. '"function":{"name":"g","arguments":"{}"}}]},' .. RESULT:format('b', 'B') .. ','
       .. '{"role":"user","content":"and"},' .. RESULT:format('a', 'A'))
-    is('[{"content":[{"text":"A","type":"text"}],"tool_use_id":"a","type":"tool_result"},'
-      .. '{"content":[{"text":"B","type":"text"}],"tool_use_id":"b","type":"tool_result"},'
+    is('[{"content":"A","tool_use_id":"a","type":"tool_result"},'
+      .. '{"content":"B","tool_use_id":"b","type":"tool_result"},'
       .. '{"text":"and","type":"text"}]', body.messages[3].content)
   end)
 
@@ -237,7 +237,7 @@ describe('tool calls for Anthropic', function()
     eq('c', body.messages[3].content[1].tool_use_id)
     eq('c_2', body.messages[4].content[1].id)
     eq('c_2', body.messages[5].content[1].tool_use_id)
-    eq('2', body.messages[5].content[1].content[1].text)
+    eq('2', body.messages[5].content[1].content)
   end)
 
   it('invents a result for a call that has none', function()

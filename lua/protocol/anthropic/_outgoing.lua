@@ -130,6 +130,10 @@ function make.tool_result(block, state)
       state.lost('messages.' .. inner.kind)
     end
   end
+  local only = content[1]
+  if #content == 1 and only.type == 'text' and not only.citations then
+    content = only.text
+  end
   return {
     type = 'tool_result',
     tool_use_id = block.id,

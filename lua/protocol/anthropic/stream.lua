@@ -13,7 +13,7 @@ M.writer = writer.new
 
 --- 'role' finds message_start, where the input is told; 'stop_reason' has a value once, at the end.
 --- @type px.Tap
-M.tap = { 'role', 'usage', 'stop_reason' }
+M.tap = { 'role', 'usage', 'stop_reason', 'error' }
 
 local decode = json.decode
 
@@ -32,7 +32,10 @@ function M.tapped(found)
   if type(last) == 'table' then
     usage.merge(merged, type(last.message) == 'table' and last.message.usage or last.usage)
   end
-  return found.stop_reason ~= nil, usage.event(merged)
+  -- An error that the upstream told itself ends a stream too: the client knows.
+  local failed = found.error and decode(found.error)
+  local told = type(failed) == 'table' and failed.type == 'error'
+  return found.stop_reason ~= nil or told, usage.event(merged)
 end
 
 local on = {}

@@ -12,7 +12,7 @@ M.content_type = 'text/event-stream; charset=utf-8'
 M.keepalive = writer.KEEPALIVE
 
 --- @type px.Tap
-M.tap = { 'usage', 'x_groq', 'finish_reason' }
+M.tap = { 'usage', 'x_groq', 'finish_reason', 'error' }
 
 local decode, null = json.decode, json.null
 
@@ -27,6 +27,11 @@ local function has_finish(body)
   return type(word) == 'string' and word ~= ''
 end
 
+-- An error that the upstream told itself ends a stream too: the client knows.
+local function told_error(body)
+  return body.error ~= nil and body.error ~= null
+end
+
 --- Reads the usage of a relayed stream.
 ---
 --- @param found table<string, string>
@@ -39,6 +44,7 @@ function M.tapped(found)
     used = groq.usage
   end
   local complete = found.done ~= nil or has_finish(decoded(found.finish_reason))
+    or told_error(decoded(found.error))
   return complete, type(used) == 'table' and usage.read(used) or nil
 end
 

@@ -173,7 +173,8 @@
 
 --- Relayed streams are not decoded. C keeps, for each member name in `tap`, the last SSE event whose data has
 --- that member with a value other than null; `tapped(found)` (found: member name -> data text; '[DONE]' under
---- 'done' where the protocol has it) returns complete: boolean (a finish or terminator arrived), usage: px.Event?
+--- 'done' where the protocol has it) returns complete: boolean (a finish or terminator arrived, or the upstream's
+--- own error event), usage: px.Event?
 --- @alias px.Tap string[]
 
 --- An upstream's refusal or the gateway's own, in neutral words.
