@@ -40,13 +40,15 @@ function readsTheNote(fake) {
   fake.reply = (exchange) => {
     const body = exchange.json;
     const cwd = /Primary working directory: (\S+?)(\\n|\n)/.exec(exchange.body.toString())?.[1];
+    // Who was asked to think does so: the client must give that block back.
+    const thinking = body.thinking?.type === 'enabled' ? 'A file.' : undefined;
     if (body.tools?.length && !called && cwd) {
       called = true;
-      return fake.say(exchange, { text: 'Reading it.', calls: [{ id: 'toolu_read1', name: 'Read',
+      return fake.say(exchange, { thinking, text: 'Reading it.', calls: [{ id: 'toolu_read1', name: 'Read',
         args: JSON.stringify({ file_path: `${cwd}/note.txt` }) }] });
     }
     const seen = /heliotrope/.test(exchange.body.toString());
-    return fake.say(exchange, { text: seen ? 'It says heliotrope.' : 'I see nothing.' });
+    return fake.say(exchange, { thinking, text: seen ? 'It says heliotrope.' : 'I see nothing.' });
   };
 }
 

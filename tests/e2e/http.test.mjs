@@ -247,6 +247,15 @@ describe('who asks', () => {
     }
   });
 
+  test('metrics are lines of the text format, the last one ended', async () => {
+    const { text, headers } = await stage.gw.get('/metrics');
+    assert.match(headers['content-type'], /^text\/plain/);
+    assert.match(text, /\n$/);
+    for (const line of text.trimEnd().split('\n')) {
+      assert.match(line, /^(# (HELP|TYPE) .*|\w+(\{.*\})? [-+.\deInfNa]+)$/);
+    }
+  });
+
   test('HEAD / is 200 without a body, and GET / says name and version', async () => {
     const head = await ask(stage.gw.port, 'HEAD', '/', {});
     assert.equal(head.status, 200);

@@ -49,25 +49,39 @@ test(`${COUNT} idle connections are held, cost little, and hold up nobody`, asyn
   }
 });
 
-test('a connection over the limit is turned away, and room is made when one leaves', async () => {
-  stage.gw.writeConfig((config) => { config.limits = { connections: 20 }; });
+test('connections over the limit wait, and are served when others leave', async () => {
+  const limit = 20;
+  stage.gw.writeConfig((config) => { config.limits = { connections: limit }; });
+  await stage.gw.logged(/generation 2/);
   const wires = [];
   try {
-    await until(15_000, async () => {
-      while (wires.length) {
-        wires.pop().close();
-      }
-      for (let count = 0; count < 60; count++) {
-        wires.push(await Wire.open(stage.gw.port));
-      }
-      await new Promise((done) => { setTimeout(done, 200); });
-      return wires.filter((wire) => !wire.over).length <= 24;
-    }, 'the new limit holds');
+    while (wires.length < 3 * limit) {
+      wires.push(await Wire.open(stage.gw.port));
+    }
+    await stage.gw.logged(/accepts no more/);
+    const answers = wires.map((wire) => {
+      wire.send(format('GET', '/health', { headers: { connection: 'close' } }));
+      return wire.response();
+    });
+    for (const reply of await Promise.all(answers)) {
+      assert.equal(reply.status, 200);
+    }
   } finally {
     for (const wire of wires) {
       wire.close();
     }
   }
-  await until(10_000, async () => (await stage.gw.get('/health')).status === 200,
-    'it serves again');
+  assert.equal((await stage.gw.get('/health')).status, 200);
+});
+
+test('when all leave a full gateway at once, it serves on', async () => {
+  const wires = [];
+  while (wires.length < 60) {
+    wires.push(await Wire.open(stage.gw.port));
+  }
+  await stage.gw.logged(/accepts no more/);
+  for (const wire of wires) {
+    wire.close();
+  }
+  await until(10_000, async () => (await stage.gw.get('/health')).status === 200, 'it serves again');
 });

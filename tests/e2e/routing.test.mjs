@@ -10,14 +10,18 @@ const stage = useStage({
     default_provider: 'an',
     providers: {
       oa: { type: 'openai', base_url: `${oa.url}/v1`,
-        accounts: [{ name: 'a', api_key: oa.key, models: ['gpt-4o', 'gpt-5-mini'] }] },
+        accounts: [{ name: 'a', api_key: oa.key, models: ['gpt-4o', 'gpt-5-mini'] },
+          { name: 'any', api_key: oa.key, priority: 200 }] },
       an: { type: 'anthropic', base_url: an.url,
-        accounts: [{ name: 'b', api_key: an.key, models: ['claude-sonnet-4-6', 'a:b'] }] },
+        accounts: [{ name: 'b', api_key: an.key, models: ['claude-sonnet-4-6', 'a:b'] },
+          { name: 'any', api_key: an.key, priority: 200 }] },
       off: { type: 'openai', base_url: `${oa.url}/v1`,
         accounts: [{ name: 'c', api_key: oa.key, enabled: false }] },
       two: { type: 'openai', base_url: `${oa.url}/v1`,
         accounts: [{ name: 'late', api_key: 'sk-late', priority: 20 },
           { name: 'off', api_key: 'sk-off', priority: 1, enabled: false },
+          { name: 'only', api_key: 'sk-only', priority: 2, models: ['other-*'] },
+          { name: 'never', api_key: 'sk-never', priority: 3, not_models: ['gpt-*'] },
           { name: 'first', api_key: oa.key, priority: 5 }] },
     },
   }),
@@ -69,7 +73,7 @@ describe('a request goes', () => {
   }
 });
 
-test('the enabled account with the lowest priority is used', async () => {
+test('the enabled account with the lowest priority that may serve the model is used', async () => {
   assert.equal(await routed('two:gpt-4o'), 'oa gpt-4o');
   assert.equal(stage.oa.last.headers.authorization, 'Bearer sk-up');
 });

@@ -67,7 +67,7 @@ test('a running stream may end after SIGTERM, new connections are refused meanwh
   const reply = await wire.response();
   assert.match(reply.text, /\[DONE\]\n\n$/);
   await within(3000, wire.ended, 'the connection is closed');
-  await gw.stop();
+  await gw.stop({ signal: null });
 });
 
 for (const [client, target, model, isError, hasEnd] of [

@@ -25,7 +25,7 @@ before(async () => {
   port = await freePort();
   gw = await Gateway.start({ fakes: { oa }, prepare: (dir) => makeCertificate(dir, 'a', 'first'),
     config: (plain) => ({ listen: [{ address: '127.0.0.1', port: plain },
-      { address: '127.0.0.1', port, tls: { cert: 'a.pem', key: 'a.key' } }] }) });
+      { address: '127.0.0.1', port, tls: { cert_file: 'a.pem', key_file: 'a.key' } }] }) });
 });
 
 after(async () => {

@@ -2,7 +2,7 @@
 
 import { Vendor, must, parseBody } from './vendor.mjs';
 import { checkBody } from './anthropic_rules.mjs';
-import { anthropicBody, anthropicFrames } from './events.mjs';
+import { anthropicFrames, anthropicText } from './events.mjs';
 
 const VERSIONS = new Set(['2023-06-01', '2026-10-21']);
 
@@ -70,7 +70,7 @@ export class FakeAnthropic extends Vendor {
     const headers = { 'request-id': 'req_fake', ...more.headers };
     const full = { model: body.model, ...description };
     return body.stream ? { ...more, headers, pieces: anthropicFrames(full) }
-      : { ...more, headers, body: anthropicBody(full) };
+      : { ...more, headers, body: anthropicText(full) };
   }
 }
 

@@ -122,6 +122,13 @@ function anthropicBlock(index, start, deltas) {
     { type: 'content_block_stop', index }];
 }
 
+/** The same as text, the arguments of calls exactly as described (JavaScript would round them). */
+export function anthropicText(description) {
+  const calls = (description.calls ?? []).map((call, at) => ({ ...call, args: `{"raw":${at}}` }));
+  return JSON.stringify(anthropicBody({ ...description, calls }))
+    .replace(/\{"raw":(\d+)\}/g, (_, at) => description.calls[at].args || '{}');
+}
+
 /** Events of a Messages stream, as objects. */
 export function anthropicEvents(description) {
   const reply = complete(description);

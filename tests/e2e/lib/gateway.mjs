@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** The program under test. */
 export const BIN = path.resolve(ROOT, process.env.PX_BIN ?? 'build/dev/proxima');
-export const KEY = 'test-key';
+export const KEY = 'test-key-of-the-client';
 const REPORT = /(ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:)/;
 
 /** What a child sees: nothing of this process but what a program needs, and the sanitizers'. */
@@ -219,9 +219,9 @@ export class Gateway {
     }, () => `gauges are back at ${JSON.stringify(this.before)}, are ${JSON.stringify(now)}`);
   }
 
-  /** Ends it gracefully and demands a clean end. */
+  /** Ends it gracefully (unless it was told already) and demands a clean end. */
   async stop({ signal = 'SIGTERM', timeout = 60_000, keep = false } = {}) {
-    if (!this.exit) {
+    if (!this.exit && signal) {
       this.child.kill(signal);
     }
     try {
