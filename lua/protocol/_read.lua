@@ -130,6 +130,15 @@ function M.maybe_number(value)
   return json.is_number(value) and json.tonumber(value) or nil
 end
 
+--- Says that an event of an upstream is no JSON.
+---
+--- @param data string
+--- @return string message
+function M.nonsense(data)
+  local start = data:sub(1, 100):gsub('%c', ' '):gsub('[\192-\247][\128-\191]*$', '')
+  return 'the upstream sent an event that is not JSON: ' .. start
+end
+
 --- Makes a recorder of losses that names each path once.
 ---
 --- @param ctx px.Context

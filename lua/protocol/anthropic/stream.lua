@@ -1,6 +1,7 @@
 --- Anthropic Messages streams: read from an upstream, written for a client, watched while relayed.
 
 local json = require('px.json')
+local read = require('protocol._read')
 local reader = require('protocol.anthropic._reader')
 local usage = require('protocol.anthropic._usage')
 local writer = require('protocol.anthropic._writer')
@@ -88,16 +89,17 @@ function M.reader(ctx)
       return nil
     end
     local body = decode(data)
-    if type(body) ~= 'table' or body.type == 'error'
-      or (body.error and body.error ~= json.null) then
+    if type(body) ~= 'table' then
+      return state:fail(read.nonsense(data), 'internal')
+    elseif body.type == 'error' or (body.error and body.error ~= json.null) then
       return state:fail(data)
     end
-    local read = on[body.type]
-    if not read then
+    local take = on[body.type]
+    if not take then
       return nil
     end
     local events = {}
-    local last = read(state, events, body)
+    local last = take(state, events, body)
     if last then
       for _, event in ipairs(last) do
         events[#events + 1] = event

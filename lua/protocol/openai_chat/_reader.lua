@@ -269,15 +269,19 @@ function Reader:close(earned)
   return events
 end
 
---- Ends the reply with an error that the upstream told.
+--- Ends the reply with an error, told by the upstream in `text`, or by ourselves under a `code`.
 ---
 --- @param text string
+--- @param code? string
 --- @return px.Event[]?
-function Reader:fail(text)
+function Reader:fail(text, code)
   if self.done then
     return nil
   end
   self.done = true
+  if code then
+    return failed(code, text)
+  end
   local failure = errors.read(nil, text)
   return { { kind = 'error', code = failure.code, message = failure.message,
     status = failure.status, type = failure.type } }

@@ -1,6 +1,7 @@
 --- Chat Completions streams: read from an upstream, written for a client, watched while relayed.
 
 local json = require('px.json')
+local read = require('protocol._read')
 local reader = require('protocol.openai_chat._reader')
 local stops = require('protocol._stops')
 local usage = require('protocol.openai_chat._usage')
@@ -88,7 +89,9 @@ function M.reader(ctx)
       return state:close(true)
     end
     local body = decode(data)
-    if type(body) ~= 'table' or (body.error and body.error ~= null) then
+    if type(body) ~= 'table' then
+      return state:fail(read.nonsense(data), 'internal')
+    elseif body.error and body.error ~= null then
       return state:fail(data)
     end
     local events = {}
