@@ -73,12 +73,16 @@ local function look(method, path, ex)
   if ops then
     return choose(ops, ex)
   end
+  local found, rest = {}, nil
   for i = 1, #prefixes do
     local prefix = prefixes[i]
     local len = #prefix.path
     if method == prefix.method and path:sub(1, len) == prefix.path and #path > len then
-      return prefix.op, path:sub(len + 1)
+      found[#found + 1], rest = prefix.op, path:sub(len + 1)
     end
+  end
+  if found[1] then
+    return choose(found, ex), rest
   end
 end
 
