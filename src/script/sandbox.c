@@ -1,6 +1,7 @@
 // The environment of scripts: Lua's libraries without what reaches outside, and require() over the
 // bundle. It catches mistakes, not malice: rules are trusted code.
 
+#include <luajit.h>
 #include <string.h>
 
 #include "vm_private.h"
@@ -219,6 +220,8 @@ static void lock_globals(lua_State *L)
 void px_sandbox_open(lua_State *L, struct px_vm *vm)
 {
     luaL_openlibs(L);
+    // Opening the library jit turns the compiler on; its code would never look at hooks.
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     lua_newtable(L);
     lua_setfield(L, LUA_REGISTRYINDEX, "px.loaded");
     replace(L);
