@@ -117,7 +117,11 @@ static void tell(struct px_conn *conn)
         conn->drain_due = false;
         conn->fns->on_drain(conn->user);
     } else if (conn->end_due) {
-        conn->end_due = conn->drain_due = false;
+        conn->end_due = false;
+        conn->drain_due = conn->drain_due && !conn->broken;
+        if (conn->drain_due) {
+            px_net_mark(conn);  // The peer's end does not end our side: room is told next.
+        }
         conn->fns->on_end(conn->user, conn->end_status);
     }
 }

@@ -110,21 +110,33 @@ static void write_into_it(struct side *side)
     }
 }
 
+static void tell_client(struct side *side)
+{
+    send_all(((int *)side->user)[1], "x", 1);
+}
+
 static void half_close_and_reset(struct client *client, int fd)
 {
     char byte;
     shutdown(fd, SHUT_WR);
-    client->good = recv_all(fd, &byte, 1) == 1;
+    client->good = recv_all(((int *)client->user)[0], &byte, 1) == 1;  // It has seen the end.
     reset_socket(fd);
 }
 
 static void test_who_waits_for_room_hears_of_a_reset_after_a_proper_end(void **state)
 {
     (void)state;
-    struct side side = { .opened = fill_and_stay, .over = keep_streaming, .room = write_into_it };
-    struct client client = { .run = half_close_and_reset };
+    int told[2];
+    assert_int_equal(pipe(told), 0);
+    struct side side = {
+        .opened = fill_and_stay, .over = tell_client, .room = write_into_it, .user = told
+    };
+    struct client client = { .run = half_close_and_reset, .user = told };
     serve(&side, NULL, &client);
+    close(told[0]);
+    close(told[1]);
     assert_true(client.good);
+    assert_int_equal(side.status, PX_OK);
     assert_int_equal(side.ends, 1);
     assert_true(side.drains >= 1);
 }
