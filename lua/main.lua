@@ -93,8 +93,8 @@ local function run_rules(q)
   if control and control.deny then
     local deny = control.deny
     q.status = refuse.answer(q.ex, q.speaks, {
-      status = deny.status, code = deny.code or 'forbidden', message = deny.message,
-      retry_after = deny.retry_after,
+      status = deny.status, exact = deny.status, message = deny.message,
+      code = deny.code or refuse.code_of(deny.status), retry_after = deny.retry_after,
     })
     return false
   end

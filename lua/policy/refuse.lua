@@ -58,6 +58,7 @@ end
 --- @param extra? table<string, string> Headers.
 function M.answer(ex, protocol, failure, extra)
   local status, body, headers = protocol.errors.write(failure)
+  status = failure.exact or status
   local out = { ['content-type'] = 'application/json' }
   for _, more in ipairs({ CORS, extra or {}, headers or {} }) do
     for name, value in pairs(more) do
@@ -69,6 +70,16 @@ function M.answer(ex, protocol, failure, extra)
   end
   ex:answer(status, out, json.encode(body))
   return status
+end
+
+local CODES = {
+  [400] = 'bad_request', [401] = 'auth', [402] = 'quota', [403] = 'forbidden', [404] = 'not_found',
+  [413] = 'too_large', [429] = 'rate_limit', [503] = 'overloaded', [504] = 'timeout',
+}
+
+--- The neutral code that a status means by itself.
+function M.code_of(status)
+  return CODES[status] or (status >= 500 and 'internal' or 'bad_request')
 end
 
 --- The gateway's own refusal.

@@ -8,7 +8,7 @@
 #include "px/log.h"
 #include "vm_private.h"
 
-#define LOAD_NS 5000000000u
+#define LOAD_MS 5000
 #define SCRATCH_MAX ((size_t)256 << 20)
 
 struct px_vm *px_vm_of(lua_State *L)
@@ -31,6 +31,8 @@ static int open_state(lua_State *L)
 {
     struct px_vm *vm = lua_touserdata(L, 1);
     px_sandbox_open(L, vm);
+    // Compiled code never looks at hooks, so none may be made. Opening the libraries turns it on.
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     static const struct {
         const char *name;
         void (*open)(lua_State *L);
@@ -89,7 +91,8 @@ static int load_scripts(lua_State *L)
 static enum px_status load(struct px_vm *vm, struct px_error *err)
 {
     enum px_status st = PX_OK;
-    vm->load_end_ns = px_clock_ns() + LOAD_NS;
+    uint32_t ms = vm->conf.load_ms ? vm->conf.load_ms : LOAD_MS;
+    vm->load_end_ns = px_clock_ns() + ms * 1000000ull;
     if (lua_cpcall(vm->L, open_state, vm) ||
         (!vm->conf.test && lua_cpcall(vm->L, load_scripts, vm))) {
         st = px_fail(err, PX_EINVAL, "%s", px_lua_error_text(vm->L));
@@ -118,8 +121,6 @@ enum px_status px_vm_new(const struct px_vm_conf *conf, struct px_vm **out, stru
         px_vm_free(vm);
         return px_fail(err, PX_ENOMEM, "no memory for a Lua state");
     }
-    // Compiled code never looks at hooks, so none may be made.
-    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     px_guard_arm(vm);
     enum px_status st = load(vm, err);
     if (st) {
