@@ -1,6 +1,7 @@
 // Closed and open loop. A client is one keep-alive connection; it carries one request at a time.
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -126,6 +127,28 @@ static void send_acks(struct drive *d)
     d->ack_count = 0;
 }
 
+static void set_busy(struct drive *d, bool busy)
+{
+    if (d->load->busy) {
+        d->acks[d->ack_count++] = (struct bench_ack){ BENCH_BUSY, busy };
+        send_acks(d);
+    }
+}
+
+/// Waits for events; without sleeping where that is asked for.
+static int wait_for(struct drive *d, struct epoll_event *events, int max)
+{
+    uint64_t end = bench_now() + SILENCE_MS * UINT64_C(1000000);
+    int count;
+    while ((count = epoll_wait(d->epoll, events, max, d->load->busy ? 0 : SILENCE_MS)) == 0) {
+        if (bench_now() > end) {
+            bench_die("nothing came for %d s, after %ld answers", SILENCE_MS / 1000, d->finished);
+        }
+        sched_yield();  // The upstream shares our processor.
+    }
+    return count;
+}
+
 static void feed(struct drive *d, struct client *c, size_t len)
 {
     size_t before = c->reply.id_digits == 4 ? c->reply.marks : 0;
@@ -226,6 +249,7 @@ void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
     struct drive d = { .load = load, .tallies = tallies, .epoll = epoll_create1(EPOLL_CLOEXEC) };
     int ack_port = load->ack_port;
     d.datagrams = ack_port ? bench_datagram(&ack_port, false) : -1;
+    set_busy(&d, true);
     if (load->rate) {
         open_loop(&d);
     } else {
@@ -233,10 +257,7 @@ void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
     }
     struct epoll_event events[128];
     while (d.finished < load->requests * (long)load->targets) {
-        int count = epoll_wait(d.epoll, events, 128, SILENCE_MS);
-        if (count == 0) {
-            bench_die("nothing came for %d s, after %ld answers", SILENCE_MS / 1000, d.finished);
-        }
+        int count = wait_for(&d, events, 128);
         for (int i = 0; i < count; i++) {
             struct client *c = events[i].data.ptr;
             if (!c) {
@@ -252,5 +273,6 @@ void bench_drive(const struct bench_load *load, struct bench_tally *tallies)
         }
         send_acks(&d);
     }
+    set_busy(&d, false);
     finish_clients(&d);
 }

@@ -23,6 +23,7 @@ static const char HELP[] =
     "  --events N         events of text in a right answer (1)\n"
     "  --end TEXT         what a right answer's last bytes hold\n"
     "  --ack-port N       tell the upstream of events that arrived (streams named -eN need it)\n"
+    "  --busy             neither this nor the upstream sleeps; needs --ack-port\n"
     "  --hold             one request on each connection, then hold them until stdin ends\n"
     "  --open             with --hold: go on after the first event\n"
     "  --tls              with --hold: over TLS, certificate not checked\n"
@@ -166,6 +167,7 @@ static bool apply(struct command *cmd, int option, char *value)
     case 'e': load->marks = (size_t)bench_number("--events", value, 0); break;
     case 'E': load->end = value; break;
     case 'k': load->ack_port = (int)bench_number("--ack-port", value, 1); break;
+    case 'B': load->busy = true; break;
     case 'o': cmd->hold = true; break;
     case 'O': cmd->open = true; break;
     case 't': load->tls = true; break;
@@ -178,11 +180,22 @@ static bool apply(struct command *cmd, int option, char *value)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "port", 1, NULL, 'p' },     { "path", 1, NULL, 'a' },        { "header", 1, NULL, 'H' },
-        { "body", 1, NULL, 'b' },     { "connections", 1, NULL, 'c' }, { "requests", 1, NULL, 'n' },
-        { "rate", 1, NULL, 'r' },     { "events", 1, NULL, 'e' },      { "end", 1, NULL, 'E' },
-        { "ack-port", 1, NULL, 'k' }, { "hold", 0, NULL, 'o' },        { "open", 0, NULL, 'O' },
-        { "tls", 0, NULL, 't' },      { "cpu", 1, NULL, 'u' },         { "help", 0, NULL, 'h' },
+        { "port", 1, NULL, 'p' },
+        { "path", 1, NULL, 'a' },
+        { "header", 1, NULL, 'H' },
+        { "body", 1, NULL, 'b' },
+        { "connections", 1, NULL, 'c' },
+        { "requests", 1, NULL, 'n' },
+        { "rate", 1, NULL, 'r' },
+        { "events", 1, NULL, 'e' },
+        { "end", 1, NULL, 'E' },
+        { "ack-port", 1, NULL, 'k' },
+        { "busy", 0, NULL, 'B' },
+        { "hold", 0, NULL, 'o' },
+        { "open", 0, NULL, 'O' },
+        { "tls", 0, NULL, 't' },
+        { "cpu", 1, NULL, 'u' },
+        { "help", 0, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     struct command cmd = { .load = { .connections = 32, .requests = 1000, .marks = 1 },
@@ -197,7 +210,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if (!cmd.load.targets || !cmd.body || (!cmd.hold && (cmd.open || cmd.load.tls))) {
+    if (!cmd.load.targets || !cmd.body || (!cmd.hold && (cmd.open || cmd.load.tls)) ||
+        (cmd.load.busy && !cmd.load.ack_port)) {
         fputs(HELP, stderr);
         return 2;
     }

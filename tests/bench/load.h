@@ -16,6 +16,7 @@ struct bench_load {
     long connections;
     long requests;    ///< For each target.
     long rate;        ///< A second and target; 0: as fast as answers come.
+    bool busy;        ///< Neither we nor the upstream sleep; needs ack_port.
     int ack_port;     ///< Where arrived events are told to; 0: nowhere.
     size_t marks;     ///< Events of text in a right answer.
     const char *end;  ///< What its last bytes hold, or NULL.

@@ -32,6 +32,11 @@ struct bench_ack {
     uint16_t id, events;
 };
 
+/// Instead of a connection: while `events` is 1, keep asking for work instead of sleeping. A
+/// sleeping receiver makes its sender pay for waking it, which in a virtual machine can cost more
+/// than the rest of what the sender does.
+#define BENCH_BUSY 0xffff
+
 #define BENCH_ACKS 128  ///< At most so many in a datagram.
 
 /// A datagram socket on loopback that does not block: bound to `*port` (set to it) where `bound`,

@@ -272,11 +272,11 @@ class Load:
         for header in request.get('headers', ()):
             argv += ['--header', header]
         for name, value in {'events': request.get('events'), 'end': request.get('end'),
-                            'cpu': self.cpu, 'ack-port': request.get('acks') and self.ack_port,
+                            'cpu': self.cpu, 'ack-port': (request.get('acks') or options.get('busy')) and self.ack_port,
                             **options}.items():
             if value is True:
                 argv.append(f'--{name}')
-            elif value is not None:
+            elif value not in (None, False):
                 argv += [f'--{name}', str(value)]
         return argv
 

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ struct upstream {
     struct conn *dead;
     struct conn *conns[MAX_CONNS];
     unsigned next_id;
+    bool busy;
 };
 
 static struct upstream up = { .plain = -1, .tls = -1, .gap_us = 2000, .slot_count = 32 };
@@ -224,6 +226,9 @@ static void on_datagram(void)
     struct bench_ack acks[BENCH_ACKS];
     ssize_t len = recv(up.datagrams, acks, sizeof(acks), 0);
     for (size_t i = 0; len > 0 && i < (size_t)len / sizeof(*acks); i++) {
+        if (acks[i].id == BENCH_BUSY) {
+            up.busy = acks[i].events != 0;
+        }
         struct conn *c = acks[i].id < MAX_CONNS ? up.conns[acks[i].id] : NULL;
         for (unsigned n = 0; c && n < acks[i].events && c->streams && !c->slot; n++) {
             step(c);
@@ -345,7 +350,10 @@ static void serve(void)
 {
     struct epoll_event events[128];
     for (;;) {
-        int count = epoll_wait(up.epoll, events, 128, -1);
+        int count = epoll_wait(up.epoll, events, 128, up.busy ? 0 : -1);
+        if (!count) {
+            sched_yield();  // The load generator shares our processor.
+        }
         for (int i = 0; i < count; i++) {
             void *mark = events[i].data.ptr;
             struct conn *c = mark;
