@@ -16,7 +16,8 @@ struct px_buf {
 /// Appends `bytes`. On failure the buffer is unchanged.
 PX_CHECK enum px_status px_buf_add(struct px_buf *buf, struct px_str bytes);
 
-/// Makes room for `room` more bytes behind `len`, so that a caller can write there and add to `len`.
+/// Makes room for `room` more bytes behind `len`, so that a caller can write there and add to
+/// `len`.
 PX_CHECK enum px_status px_buf_reserve(struct px_buf *buf, size_t room);
 
 /// Forgets the content and keeps the memory.

@@ -18,12 +18,8 @@ enum px_status px_fail(struct px_error *err, enum px_status status, const char *
 const char *px_status_name(enum px_status status)
 {
     static const char *const names[] = {
-        [PX_OK] = "ok",
-        [PX_ENOMEM] = "out of memory",
-        [PX_EINVAL] = "invalid",
-        [PX_ETOOBIG] = "too big",
-        [PX_ECANCELED] = "canceled",
-        [PX_ETIMEDOUT] = "timed out",
+        [PX_OK] = "ok",           [PX_ENOMEM] = "out of memory", [PX_EINVAL] = "invalid",
+        [PX_ETOOBIG] = "too big", [PX_ECANCELED] = "canceled",   [PX_ETIMEDOUT] = "timed out",
         [PX_EIO] = "failed",
     };
     return (size_t)status < sizeof(names) / sizeof(*names) ? names[status] : "unknown";
