@@ -146,7 +146,8 @@ class Spinner(Process):
     """Keeps a processor from sleeping, and yields it to whoever wants it."""
 
     def __init__(self, cpu, folder):
-        code = 'import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile 1: pass'
+        code = ('import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n'
+                'while True: pass')
         super().__init__([sys.executable, '-c', code], cpu, f'{folder}/spinner.log')
 
 
@@ -271,9 +272,10 @@ class Load:
             argv += ['--port', str(port)]
         for header in request.get('headers', ()):
             argv += ['--header', header]
-        for name, value in {'events': request.get('events'), 'end': request.get('end'),
-                            'cpu': self.cpu, 'ack-port': (request.get('acks') or options.get('busy')) and self.ack_port,
-                            **options}.items():
+        talks = request.get('acks') or options.get('busy')
+        values = {'events': request.get('events'), 'end': request.get('end'), 'cpu': self.cpu,
+                  'ack-port': self.ack_port if talks else None, **options}
+        for name, value in values.items():
             if value is True:
                 argv.append(f'--{name}')
             elif value not in (None, False):
