@@ -23,8 +23,6 @@ if(PX_TESTS)
             add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
             set_tests_properties(${target} PROPERTIES TIMEOUT 120)
         endforeach()
-        # What a folder's tests need beyond that.
-        include(${PROJECT_SOURCE_DIR}/tests/unit/${layer}/extra.cmake OPTIONAL)
         # What a folder's tests need beyond their layer they say themselves.
         include(${PROJECT_SOURCE_DIR}/tests/unit/${layer}/extra.cmake OPTIONAL)
     endforeach()

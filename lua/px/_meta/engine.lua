@@ -1,0 +1,263 @@
+--- @meta
+--- What the engine gives to lua/ itself. Rules have no use for it; they have `px`.
+---
+--- This file is never loaded: editors read it.
+
+-- px.core -----------------------------------------------------------------------------------------
+
+--- @class px.core
+local core = {}
+
+--- Seconds of the monotonic clock.
+--- @return number
+function core.clock() end
+
+--- Adds to a counter of /metrics.
+--- @param series string Its name, with labels as they are written there.
+--- @param n? number Default 1.
+function core.count(series, n) end
+
+--- 24 letters and digits that no other call has given. Not a secret.
+--- @return string
+function core.id() end
+
+--- A read-only view of a table.
+--- @param t table
+--- @return table
+function core.locked(t) end
+
+--- @param level 'error'|'warn'|'info'|'debug'
+--- @param text string
+function core.log(level, text) end
+
+--- Names of the modules that begin with `prefix`, each once, sorted.
+--- @param prefix string
+--- @return string[]
+function core.modules(prefix) end
+
+--- Seconds since 1970, with milliseconds.
+--- @return number
+function core.now() end
+
+--- Waits. Gives true.
+--- @param seconds number
+--- @return boolean
+function core.sleep(seconds) end
+
+--- @param fn function
+--- @param ... any
+function core.spawn(fn, ...) end
+
+--- File and line of a caller.
+--- @param level integer
+--- @return string? file
+--- @return integer? line
+function core.where(level) end
+
+-- px.transfer -------------------------------------------------------------------------------------
+
+--- @class px.transfer
+local transfer = {}
+
+--- Asks another server. Waits.
+--- @param url string
+--- @param headers? table<string, string>
+--- @param body? string
+--- @param options? table method, timeout, proxy, ca_file, http2
+--- @return { status: integer, headers: table<string, string>, body: string }? reply
+--- @return string? err
+function transfer.fetch(url, headers, body, options) end
+
+-- px.body -----------------------------------------------------------------------------------------
+
+--- A JSON body that is read and changed without being decoded. `#body` is its length.
+--- @class px.Body
+local Body = {}
+
+--- Another body with the same bytes.
+--- @return px.Body
+function Body:copy() end
+
+--- The value at a path, decoded; nil if there is none.
+--- @param path string
+--- @return any
+function Body:get(path) end
+
+--- What policy reads: true, the model and `stream`; nil and words when the body is no JSON object.
+--- @return boolean? ok
+--- @return any model
+--- @return any stream
+function Body:head() end
+
+--- The whole of it, decoded. Raises when it is not JSON.
+--- @return any
+function Body:json() end
+
+--- Exchanges the model's name.
+--- @param name string
+function Body:model(name) end
+
+--- Lets go of the bytes.
+function Body:release() end
+
+--- Removes what a path names; gives how many places changed.
+--- @param path string
+--- @return integer
+function Body:remove(path) end
+
+--- Sets the value at a path; gives how many places changed.
+--- @param path string
+--- @param value any
+--- @return integer
+function Body:set(path, value) end
+
+--- The bytes.
+--- @return string
+function Body:text() end
+
+--- @class px.body
+local body = {}
+
+--- @param text string
+--- @return px.Body
+function body.new(text) end
+
+-- The exchange ------------------------------------------------------------------------------------
+
+--- One request with its answer: `ex` of main.handle(). When the request is over, every method
+--- raises.
+--- @class px.Exchange
+local Exchange = {}
+
+--- The answer's body cannot be completed: the connection is cut.
+function Exchange:abort() end
+
+--- A whole answer.
+--- @param status integer
+--- @param headers? table<string, string>
+--- @param text? string
+function Exchange:answer(status, headers, text) end
+
+--- The request's body, nil when there is none.
+--- @return px.Body?
+function Exchange:body() end
+
+--- Ends the transfer with the upstream.
+function Exchange:cancel() end
+
+--- The name of the client whose key was presented; nil and whether there was a key.
+--- @return string? name
+--- @return boolean? had
+function Exchange:client() end
+
+--- Waits for the upstream's whole body: the text and whether it was cut at the limit, or nil, a code
+--- and words.
+--- @param limit integer
+--- @return string? text
+--- @return boolean|string cut
+--- @return string? words
+function Exchange:collect(limit) end
+
+--- True after a complete answer of the upstream; nil, a code and words after one that failed.
+--- @return boolean? complete
+--- @return string? code
+--- @return string? words
+function Exchange:ended() end
+
+--- From now on next() gives events.
+--- @param keep? boolean relay() may still follow.
+function Exchange:events(keep) end
+
+--- The answer's body is complete.
+function Exchange:finish() end
+
+--- Method, path as it was sent, query.
+--- @return string method
+--- @return string path
+--- @return string query
+function Exchange:head() end
+
+--- A request header's first value.
+--- @param name string
+--- @return string?
+function Exchange:header(name) end
+
+--- All request headers, names in lower case.
+--- @return table<string, string>
+function Exchange:headers() end
+
+--- Gives the table to main.done() when the request is over.
+--- @param record table
+function Exchange:keep(record) end
+
+--- Waits for an event of the upstream: type and data; false when none came in time, nil at the end.
+--- @param seconds? number 0 or nothing: as long as it takes.
+--- @return string|false|nil type
+--- @return string? data
+function Exchange:next(seconds) end
+
+--- The client's address.
+--- @return string
+function Exchange:peer() end
+
+--- A parameter of the query, decoded.
+--- @param name string
+--- @return string?
+function Exchange:query(name) end
+
+--- Passes the upstream's body to the client byte for byte. Waits for its end: true, or nil, a code
+--- and words.
+--- @param status integer
+--- @param headers? table<string, string> Over the upstream's.
+--- @param events? boolean The body is a stream of events.
+--- @param taps? string[] Members whose last event is kept for tapped().
+--- @param keepalive? string Sent while nothing comes.
+--- @return boolean? complete
+--- @return string? code
+--- @return string? words
+function Exchange:relay(status, headers, events, taps, keepalive) end
+
+--- Nobody needs the request's bytes again: they are freed.
+function Exchange:release() end
+
+--- A header of the upstream's answer.
+--- @param name string
+--- @return string?
+function Exchange:reply_header(name) end
+
+--- All headers of the upstream's answer, names in lower case.
+--- @return table<string, string>
+function Exchange:reply_headers() end
+
+--- Asks the upstream and waits for its head: the status, or nil, a code and words.
+--- @param url string
+--- @param headers table<string, string>
+--- @param request? px.Body|string
+--- @param options? table
+--- @return integer? status
+--- @return string? code
+--- @return string? words
+function Exchange:send(url, headers, request, options) end
+
+--- How many bytes of the answer were sent.
+--- @return number
+function Exchange:sent() end
+
+--- An answer whose body follows in pieces.
+--- @param status integer
+--- @param headers? table<string, string>
+function Exchange:start(status, headers) end
+
+--- Tells whether an answer has begun.
+--- @return boolean
+function Exchange:started() end
+
+--- What relay()'s taps found: data by member name; `done` after [DONE].
+--- @return table<string, string>
+function Exchange:tapped() end
+
+--- A piece of the answer's body; waits while the client does not take what is queued.
+--- @param text string
+function Exchange:write(text) end
+
+return { core = core, transfer = transfer, Body = Body, body = body, Exchange = Exchange }
