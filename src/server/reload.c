@@ -227,8 +227,10 @@ static void do_reload(struct server *server)
     px_log_set(fresh->config->log_level, fresh->config->log_format);
     struct generation *old = server->newest;
     server->newest = fresh;
+    // What changed while the files were read is not in this generation: the next look reads again.
+    uint64_t print = fingerprint(fresh->config);
+    reload.print = fingerprint(old->config) == reload.print ? print : 0;
     generation_drop(old);
-    reload.print = fingerprint(fresh->config);
     watch_all(fresh->config);
     px_log(PX_LOG_INFO, "reload", "generation %u serves", fresh->number);
 }
