@@ -32,13 +32,10 @@ local function check(file)
   judge(file, 'it', number, FILE)
 end
 
-local files = io.popen('git ls-files "*.c" "*.h" "*.lua" "*.mjs" "*.py" "*.cmake" tests/bench/run'
-  .. ' tests/e2e/run tests/run tools')
+local files = io.popen('find src include lua cmake tests tools -name node_modules -prune '
+  .. '-o -name .venv -prune -o -type f \\( -name "*.[ch]" -o -name "*.lua" -o -name "*.mjs" -o -name "*.py" -o '
+  .. '-name "*.cmake" -o -name run -o -name install \\) -print | sort')
 for file in files:lines() do
-  local handle = io.open(file)
-  if handle then
-    handle:close()
-    check(file)
-  end
+  check(file)
 end
 os.exit(bad == 0 and 0 or 1)
