@@ -32,10 +32,11 @@ local function check(file)
   judge(file, 'it', number, FILE)
 end
 
-local files = io.popen('find src include lua cmake tests tools -name node_modules -prune '
-  .. '-o -name .venv -prune -o -type f \\( -name "*.[ch]" -o -name "*.lua" -o -name "*.mjs" -o -name "*.py" -o '
-  .. '-name "*.cmake" -o -name run -o -name install \\) -print | sort')
-for file in files:lines() do
+local FIND = [[find src include lua cmake tests tools -name node_modules -prune -o -name .venv -prune
+  -o -type f '(' -name '*.[ch]' -o -name '*.lua' -o -name '*.mjs' -o -name '*.py' -o -name '*.cmake'
+  -o -name run -o -name install ')' -print]]
+
+for file in io.popen((FIND:gsub('\n', ' '))):lines() do
   check(file)
 end
 os.exit(bad == 0 and 0 or 1)
