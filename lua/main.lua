@@ -119,7 +119,7 @@ local function keep(q)
   q.ex:keep(q.record)
 end
 
-local function chat(ex, op, client, path, provider)
+local function ask(ex, op, client, path, provider)
   local speaks = route.protocol(op.protocol)
   local body = ex:body()
   if not body then
@@ -157,6 +157,9 @@ local function chat(ex, op, client, path, provider)
         q.renamed or model))
     return
   end
+  if op.operation == 'count' then
+    return attempt.count(q)
+  end
   attempt.run(q, target)
 end
 
@@ -177,8 +180,8 @@ function M.handle(ex)
     return no_key(ex, op, had)
   end
   local operation = op.operation
-  if operation == 'chat' then
-    return chat(ex, op, client, path, provider)
+  if operation == 'chat' or operation == 'count' then
+    return ask(ex, op, client, path, provider)
   elseif operation == 'models' then
     return list_models(ex, op, provider)
   elseif operation == 'model' then

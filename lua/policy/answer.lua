@@ -25,7 +25,7 @@ local function lost_header(ctx)
 end
 
 --- The function that passes events through the `event` rules, or nil.
-local function filter_of(q)
+local function filter_of(q, ctx)
   if not rules.event then
     return nil
   end
@@ -34,6 +34,10 @@ local function filter_of(q)
     protocol = q.protocol, provider = q.provider, upstream_model = q.upstream_model,
   }
   q.state = q.state or {}
+  local asks = q.speaks.request.include_usage
+  if asks and q.body and not ctx.include_usage then
+    ctx.include_usage = asks(q.body)
+  end
   return rules.filter(subject, q.message or q)
 end
 
@@ -65,8 +69,8 @@ end
 --- @return fun(): nil close Everything came: writes the end.
 local function stream_sink(q, ctx)
   local ex, stream = q.ex, q.speaks.stream
+  local filter = filter_of(q, ctx)
   local write = stream.writer(ctx)
-  local filter = filter_of(q)
   local held, open, over = {}, false, false
 
   local function begin()
@@ -167,7 +171,7 @@ end
 --- Gathers events and writes them as one answer.
 local function unary_sink(q, ctx)
   local ex = q.ex
-  local filter = filter_of(q)
+  local filter = filter_of(q, ctx)
   local all, over = {}, false
 
   local function put(events)

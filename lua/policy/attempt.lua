@@ -3,6 +3,7 @@
 
 local answer = require('policy.answer')
 local core = require('px.core')
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local knowledge = require('policy.knowledge')
 local message = require('px.message')
@@ -51,8 +52,8 @@ end
 local function read_request(q, ctx)
   local ok, result = pcall(q.speaks.request.read, q.body:json(), ctx)
   if ok then
-    ctx.request = result
     ctx.include_usage = result.include_usage or false
+    ctx.estimate = estimate.request(result)
     return result
   elseif type(result) == 'table' and result.status then
     return nil, {
@@ -200,6 +201,22 @@ local function send(q, target, at)
       return context(q, target, q.protocol, at.protocol)
     end)
   end
+end
+
+--- Answers how many tokens a request has, by an estimate.
+function M.count(q)
+  local ctx = context(q, { model = q.model, upstream = { settings = {} } }, q.protocol, q.protocol)
+  local request, failure = read_request(q, ctx)
+  if not request then
+    q.status = refuse.answer(q.ex, q.speaks, failure)
+    return
+  end
+  q.status = 200
+  q.ex:answer(200, {
+    ['access-control-allow-origin'] = '*',
+    ['content-type'] = 'application/json',
+    ['x-proxima-estimated'] = 'true',
+  }, json.encode(q.speaks.reply.count(ctx.estimate)))
 end
 
 --- Answers a request through one target.

@@ -235,6 +235,14 @@ function M.read(body, ctx)
   return request
 end
 
+--- Tells whether a client asks for usage in its stream, without decoding the whole body.
+---
+--- @param body px.Body
+--- @return boolean
+function M.include_usage(body)
+  return body:get('stream_options.include_usage') == true
+end
+
 -- Writing -----------------------------------------------------------------------------------------
 
 local function write_tools(request, ctx, lost)
