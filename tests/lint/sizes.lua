@@ -32,9 +32,10 @@ local function check(file)
   judge(file, 'it', number, FILE)
 end
 
-local FIND = [[find src include lua cmake tests tools -name node_modules -prune -o -name .venv -prune
-  -o -type f '(' -name '*.[ch]' -o -name '*.lua' -o -name '*.mjs' -o -name '*.py' -o -name '*.cmake'
-  -o -name run -o -name install ')' -print]]
+local FIND = [[find src include lua cmake tests tools -name node_modules -prune
+  -o -name .venv -prune
+  -o -type f '(' -name '*.[ch]' -o -name '*.lua' -o -name '*.mjs' -o -name '*.py'
+  -o -name '*.cmake' -o -name run -o -name install ')' -print]]
 
 for file in io.popen((FIND:gsub('\n', ' '))):lines() do
   check(file)
