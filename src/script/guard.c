@@ -31,7 +31,6 @@ void px_guard_doom(struct px_task *task, const char *why)
 {
     if (!task->doomed) {
         task->doomed = why;
-        lua_sethook(task->co, on_count, LUA_MASKCOUNT, 1);
     }
 }
 
@@ -54,7 +53,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
     struct px_task *task = vm->running;
     if (!task) {
         if (vm->load_end_ns && px_clock_ns() > vm->load_end_ns) {
-            luaL_error(L, "loading takes longer than 5 seconds");
+            luaL_error(L, "loading takes too long");
         }
         return;
     }
@@ -71,6 +70,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
         }
     }
     if (task->doomed) {
+        lua_sethook(task->co, on_count, LUA_MASKCOUNT, 1);
         luaL_error(L, "%s", task->doomed);
     }
 }

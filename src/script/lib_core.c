@@ -9,6 +9,7 @@
 #include "vm_private.h"
 
 #define TASKS_MAX 10000
+#define SPAWN_ARGS_MAX 15  // A fresh coroutine has room for them.
 
 struct sleep_op {
     struct px_op op;
@@ -79,6 +80,7 @@ static void on_spawned_end(void *user, const struct px_error *error)
 static int l_spawn(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    luaL_argcheck(L, lua_gettop(L) <= SPAWN_ARGS_MAX + 1, SPAWN_ARGS_MAX + 2, "too many arguments");
     struct px_vm *vm = px_vm_of(L);
     px_task_check(L);
     if (vm->tasks >= TASKS_MAX) {

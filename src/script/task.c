@@ -70,10 +70,9 @@ const char *px_lua_error_text(lua_State *L)
 static int deliver(lua_State *L)
 {
     struct px_task *task = lua_touserdata(L, 1);
-    struct px_op *op = task->op;
-    task->op = NULL;
     lua_settop(L, 0);
-    task->nargs = op->finish(op, L);
+    task->nargs = task->op->finish(task->op, L);
+    task->op = NULL;
     lua_xmove(L, task->co, task->nargs);
     return 0;
 }
@@ -120,6 +119,8 @@ static void resume(struct px_task *task)
             struct px_error error;
             px_fail(&error, PX_ENOMEM, "%s", px_lua_error_text(vm->L));
             lua_pop(vm->L, 1);
+            task->op->cancel(task->op);
+            task->op = NULL;
             vm->running = NULL;
             end_task(task, &error);
             return;

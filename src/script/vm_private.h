@@ -56,7 +56,8 @@ struct px_vm {
 struct px_op {
     /// Stops the work and frees the op. The task is not woken.
     void (*cancel)(struct px_op *op);
-    /// Pushes the results, frees the op, returns how many values were pushed. May raise.
+    /// Pushes the results, frees the op, returns how many values were pushed. If it raises (before
+    /// the op is freed), cancel() is called.
     int (*finish)(struct px_op *op, lua_State *L);
     struct px_task *task;  ///< Set by px_task_await().
 };
