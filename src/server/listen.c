@@ -19,6 +19,7 @@ static void on_accept(void *user, struct px_conn *conn)
         for (size_t i = 0; i < worker->listener_count; i++) {
             px_listener_accept(worker->listeners[i].listener, false);
         }
+        worker_tick_soon(worker);
     }
 }
 

@@ -117,6 +117,9 @@ void worker_adopt(struct worker *worker, struct share *share);
 /// Messages to a worker.
 void worker_stop(void *worker);
 
+/// Makes the worker look after what it keeps waiting: room for connections, old generations, a stop.
+void worker_tick_soon(struct worker *worker);
+
 // -- listen.c
 // ---------------------------------------------------------------------------------------
 

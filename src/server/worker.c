@@ -68,7 +68,7 @@ static bool retire_drained(struct worker *worker)
     return left;
 }
 
-static void tick_soon(struct worker *worker)
+void worker_tick_soon(struct worker *worker)
 {
     if (!worker->timer.slot && px_timer_start(worker->loop, &worker->timer, TICK_MS)) {
         px_log(PX_LOG_ERROR, "worker", "no memory for a timer");
@@ -81,7 +81,7 @@ void worker_adopt(struct worker *worker, struct share *share)
     struct px_host_conf conf = host_conf(share->generation->config);
     if (worker->shares) {
         worker->shares->retired = true;
-        tick_soon(worker);
+        worker_tick_soon(worker);
     }
     share->next = worker->shares;
     worker->shares = share;
@@ -154,7 +154,7 @@ static void on_tick(void *user)
         more = true;
     }
     if (more) {
-        tick_soon(worker);
+        worker_tick_soon(worker);
     }
 }
 
@@ -170,7 +170,7 @@ void worker_stop(void *user)
         px_loop_now(worker->loop) + worker->shares->generation->config->timeouts.shutdown;
     listen_close(worker);
     px_host_stop(worker->host);
-    tick_soon(worker);
+    worker_tick_soon(worker);
 }
 
 // -- Life
@@ -194,7 +194,10 @@ enum px_status worker_init(struct worker *worker, struct server *server, unsigne
 static void *run(void *user)
 {
     struct worker *worker = user;
+    // With listeners that wait for room and no connection, nothing else would keep the loop.
+    px_loop_keep(worker->loop, true);
     px_loop_run(worker->loop);
+    px_loop_keep(worker->loop, false);
     return NULL;
 }
 

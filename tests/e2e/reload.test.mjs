@@ -80,22 +80,6 @@ test('a new file is loaded and a removed one forgotten', async () => {
   await obeys('one');
 });
 
-test('a file that a rule requires is watched too', async () => {
-  await restored();
-  stage.gw.write('rules/lib/words.lua', "return { word = 'first' }");
-  stage.gw.write('rules/c.lua', `local words = require('lib.words')
-px.on('request', { model = 'm' }, function(req) req:set('user', words.word) end)`);
-  try {
-    await obeys('first');
-    stage.gw.replace('rules/lib/words.lua', "return { word = 'second' }");
-    await obeys('second');
-  } finally {
-    stage.gw.remove('rules/c.lua');
-    stage.gw.remove('rules/lib/words.lua');
-    await obeys('one');
-  }
-});
-
 test('SIGHUP reloads', async () => {
   const from = stage.gw.log.length;
   stage.gw.child.kill('SIGHUP');
