@@ -124,42 +124,74 @@ static int l_resume(lua_State *L)
     return lua_gettop(L);
 }
 
-static const char LUA_SIDE[] = "local resume, create, pcall, error = ...\n"
-                               "local wrap = function(fn)\n"
-                               "  local co = create(fn)\n"
-                               "  local function pass(ok, ...)\n"
-                               "    if ok then return ... end\n"
-                               "    error((...), 0)\n"
-                               "  end\n"
-                               "  return function(...) return pass(resume(co, ...)) end\n"
-                               "end\n"
-                               "local xpcall = function(fn, handler, ...)\n"
-                               "  local function check(ok, ...)\n"
-                               "    if ok then return true, ... end\n"
-                               "    return false, handler((...))\n"
-                               "  end\n"
-                               "  return check(pcall(fn, ...))\n"
-                               "end\n"
-                               "return wrap, xpcall";
+/// One more C function that calls back into Lua stands on the C stack.
+static int l_enter(lua_State *L)
+{
+    struct px_vm *vm = px_vm_of(L);
+    if (vm->nesting >= NESTING_MAX) {
+        return luaL_error(L, "calls are nested too deep");
+    }
+    vm->nesting++;
+    return 0;
+}
+
+/// leave(pcall(...)): one less, and what the call gave.
+static int l_leave(lua_State *L)
+{
+    struct px_vm *vm = px_vm_of(L);
+    vm->nesting -= vm->nesting > 0;  // A slice that began in between has set it to 0.
+    if (!lua_toboolean(L, 1)) {
+        lua_settop(L, 2);
+        return lua_error(L);
+    }
+    return lua_gettop(L) - 1;
+}
+
+static const char LUA_SIDE[] =
+    "local resume, enter, leave = ...\n"
+    "local create, pcall, error, type = coroutine.create, pcall, error, type\n"
+    "local function counted(fn)\n"
+    "  return function(...)\n"
+    "    enter()\n"
+    "    return leave(pcall(fn, ...))\n"
+    "  end\n"
+    "end\n"
+    "local function pass(ok, ...)\n"
+    "  if ok then return ... end\n"
+    "  error((...), 0)\n"
+    "end\n"
+    "coroutine.resume = resume\n"
+    "function coroutine.wrap(fn)\n"
+    "  local co = create(fn)\n"
+    "  return function(...) return pass(resume(co, ...)) end\n"
+    "end\n"
+    "function xpcall(fn, handler, ...)\n"
+    "  local function check(ok, ...)\n"
+    "    if ok then return true, ... end\n"
+    "    return false, handler((...))\n"
+    "  end\n"
+    "  return check(pcall(fn, ...))\n"
+    "end\n"
+    "table.sort = counted(table.sort)\n"
+    "local plain, called = string.gsub, counted(string.gsub)\n"
+    "function string.gsub(s, pattern, new, ...)\n"
+    "  if type(new) == 'string' then return plain(s, pattern, new, ...) end\n"
+    "  return called(s, pattern, new, ...)\n"
+    "end\n";
 
 /// Replaces what recurses in C, and xpcall, whose handler would run on top of the failed call.
 static void replace(lua_State *L)
 {
-    lua_getglobal(L, "coroutine");
-    lua_getfield(L, -1, "resume");
-    lua_pushcclosure(L, l_resume, 1);
-    lua_setfield(L, -2, "resume");
     if (luaL_loadbuffer(L, LUA_SIDE, sizeof(LUA_SIDE) - 1, "=px")) {
         lua_error(L);
     }
-    lua_getfield(L, -2, "resume");
-    lua_getfield(L, -3, "create");
-    lua_getglobal(L, "pcall");
-    lua_getglobal(L, "error");
-    lua_call(L, 4, 2);
-    lua_setglobal(L, "xpcall");
-    lua_setfield(L, -2, "wrap");
-    lua_pop(L, 1);
+    lua_getglobal(L, "coroutine");
+    lua_getfield(L, -1, "resume");
+    lua_remove(L, -2);
+    lua_pushcclosure(L, l_resume, 1);
+    lua_pushcfunction(L, l_enter);
+    lua_pushcfunction(L, l_leave);
+    lua_call(L, 3, 0);
     lua_pushcfunction(L, l_require);
     lua_setglobal(L, "require");
     lua_pushcfunction(L, l_load);
