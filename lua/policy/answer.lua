@@ -24,21 +24,25 @@ local function lost_header(ctx)
   end
 end
 
+--- What `event` rules match.
+local function subject_of(q)
+  return {
+    ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
+    protocol = q.protocol, provider = q.provider, upstream_model = q.upstream_model,
+  }
+end
+
 --- The function that passes events through the `event` rules, or nil.
 local function filter_of(q, ctx)
   if not rules.event then
     return nil
   end
-  local subject = {
-    ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
-    protocol = q.protocol, provider = q.provider, upstream_model = q.upstream_model,
-  }
-  q.state = q.state or {}
+  q.tags, q.state = q.tags or {}, q.state or {}
   local asks = q.speaks.request.include_usage
   if asks and q.body and not ctx.include_usage then
     ctx.include_usage = asks(q.body)
   end
-  return rules.filter(subject, q.message or q)
+  return rules.filter(subject_of(q), q.message or q)
 end
 
 local function failure_of(event)
@@ -372,7 +376,8 @@ end
 function M.from_upstream(q, at, status, ctx)
   local kind = q.ex:reply_header('content-type') or ''
   local streamed = kind:find('text/event-stream', 1, true) ~= nil
-  local plain = at.protocol == q.protocol and not rules.event and streamed == (q.stream or false)
+  local plain = at.protocol == q.protocol and streamed == (q.stream or false)
+    and not (rules.event and rules.concerns('event', subject_of(q)))
   if plain and not streamed then
     return relay_unary(q, at, status)
   end

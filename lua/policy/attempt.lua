@@ -90,15 +90,17 @@ local function convert(q, target, to)
   return require('px.body').new(json.encode(body)), ctx
 end
 
---- Runs the `attempt` rules, which may change everything but the secret.
+--- Runs the `attempt` rules, which may change everything but the secret. Gives false when one of
+--- them refused the request.
 local function run_rules(q, at)
   local subject = {
     ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
     protocol = q.protocol, provider = at.upstream.id, upstream_model = at.model,
   }
   if not rules.concerns('attempt', subject) then
-    return
+    return true
   end
+  q.tags, q.state = q.tags or {}, q.state or {}
   at.headers = copy(at.headers)
   local signs = {}
   for name in pairs(at.headers) do
@@ -111,7 +113,11 @@ local function run_rules(q, at)
     client = q.client, stream = q.stream, path = q.path, tags = q.tags, state = q.state,
     provider = at.upstream.id, account = at.account.name, url = at.url, headers = at.headers,
   })
-  rules.run('attempt', subject, object)
+  local control = rules.run('attempt', subject, object)
+  if control then
+    q.status = refuse.answer(q.ex, q.speaks, control.deny)
+    return false
+  end
   for name, value in pairs(signs) do
     at.headers[name] = at.headers[name] or value
   end
@@ -120,6 +126,7 @@ local function run_rules(q, at)
     at.model = object.model
     at.body:model(object.model)
   end
+  return true
 end
 
 --- Lets the provider have its last word.
@@ -162,7 +169,9 @@ local function from_engine(q, target, at)
     return
   end
   request.model = target.model
-  run_rules(q, at)
+  if rules.attempt and not run_rules(q, at) then
+    return
+  end
   answer.from_engine(q, ctx, function(out)
     at.upstream.type.answer(request, out, at.upstream.settings)
   end)
@@ -183,8 +192,8 @@ local function send(q, target, at)
       return
     end
   end
-  if rules.attempt then
-    run_rules(q, at)
+  if rules.attempt and not run_rules(q, at) then
+    return
   end
   if at.upstream.type.shape then
     shape(q, at)
