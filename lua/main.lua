@@ -48,6 +48,12 @@ local function front(ex)
 end
 
 local function not_found(ex, method, path)
+  local allowed = route.methods(path, ex)
+  if allowed then
+    return refuse.own(ex, nil, 405, 'bad_request',
+      ('%s is asked with %s, not with %s.'):format(path:sub(1, 200), allowed, method),
+      { allow = allowed })
+  end
   local near = route.nearest(path)
   refuse.own(ex, nil, 404, 'not_found',
     ('There is no %s %s here%s'):format(method, path:sub(1, 200),
@@ -92,9 +98,10 @@ local function run_rules(q)
   local control = rules.run('request', q, object)
   if control and control.deny then
     local deny = control.deny
+    local code, own_code = refuse.code_of(deny.status, deny.code)
     q.status = refuse.answer(q.ex, q.speaks, {
       status = deny.status, exact = deny.status, message = deny.message,
-      code = deny.code or refuse.code_of(deny.status), retry_after = deny.retry_after,
+      code = code, own_code = own_code, retry_after = deny.retry_after,
     })
     return false
   end
@@ -117,6 +124,19 @@ local function keep(q)
     },
   }
   q.ex:keep(q.record)
+end
+
+--- Where a request goes, or nil and why it goes nowhere.
+local function target_of(q, provider)
+  local wanted = provider or q.ex:header('model-provider')
+  local model = q.renamed or q.model
+  local target = q.target or route.target(model, wanted)
+  if target then
+    return target
+  elseif wanted and not upstreams.get(wanted) then
+    return nil, ('There is no provider %q, which Model-Provider names.'):format(wanted:sub(1, 100))
+  end
+  return nil, ('No provider serves the model %q, and there is no default provider.'):format(model)
 end
 
 local function ask(ex, op, client, path, provider)
@@ -149,18 +169,28 @@ local function ask(ex, op, client, path, provider)
   if rules.request and not run_rules(q) then
     return
   end
-  local target = q.target
-    or route.target(q.renamed or model, provider or ex:header('model-provider'))
+  local target, why = target_of(q, provider)
   if not target then
-    q.status = refuse.own(ex, op, 404, 'not_found',
-      ('No provider serves the model %q, and there is no default provider.'):format(
-        q.renamed or model))
+    q.status = refuse.own(ex, op, 404, 'not_found', why)
     return
   end
   if op.operation == 'count' then
     return attempt.count(q)
   end
   attempt.run(q, target)
+end
+
+--- What /health and /ready say of one provider: there, and able to serve.
+local function about_provider(ex, method, path)
+  local id, what = path:match('^/([^/]+)/(%l+)$')
+  local upstream = id and upstreams.get(id)
+  if not upstream or method ~= 'GET' or what ~= 'health' and what ~= 'ready' then
+    return false
+  end
+  local serves = what == 'health' or #upstream.accounts > 0
+  ex:answer(serves and 200 or 503, JSON_HEADERS,
+    json.encode({ status = not serves and 'no account' or what == 'health' and 'ok' or 'ready' }))
+  return true
 end
 
 --- Answers one request. Runs in a task; may wait.
@@ -173,7 +203,7 @@ function M.handle(ex)
   end
   local op, provider, rest = route.find(method, path, ex)
   if not op then
-    return not_found(ex, method, path)
+    return about_provider(ex, method, path) or not_found(ex, method, path)
   end
   local client, had = ex:client()
   if not client then

@@ -77,15 +77,33 @@ local CODES = {
   [413] = 'too_large', [429] = 'rate_limit', [503] = 'overloaded', [504] = 'timeout',
 }
 
---- The neutral code that a status means by itself.
-function M.code_of(status)
-  return CODES[status] or (status >= 500 and 'internal' or 'bad_request')
+local NEUTRAL = {
+  auth = true, bad_request = true, connect = true, context_length = true, cut = true, empty = true,
+  filter = true, forbidden = true, internal = true, not_found = true, overloaded = true,
+  quota = true, rate_limit = true, timeout = true, too_large = true, unsupported = true,
+}
+
+--- The neutral code that a status means by itself, or that a rule gave. A code of a rule's own is
+--- kept beside it, for clients whose protocol has codes.
+---
+--- @return string code
+--- @return string? own_code
+function M.code_of(status, given)
+  if given and NEUTRAL[given] then
+    return given
+  end
+  return CODES[status] or (status >= 500 and 'internal' or 'bad_request'), given
 end
 
 --- The gateway's own refusal.
 function M.own(ex, op, status, code, message, extra)
   return M.answer(ex, M.protocol_of(ex, op), { status = status, code = code, message = message },
     extra)
+end
+
+-- Where an upstream lives is the operator's business: the log has it.
+local function without_address(text)
+  return (text:gsub(' to %S+:%d+', ''):gsub('https?://%S+', '***'))
 end
 
 --- A transfer that failed before an answer came, as a failure.
@@ -98,7 +116,8 @@ function M.transfer(upstream, code, text)
   return {
     status = status,
     code = words[code] and code ~= 'protocol' and code or 'internal',
-    message = ('The upstream %s %s: %s'):format(upstream.id, words[code] or 'failed', text or ''),
+    message = ('The upstream %s %s: %s'):format(upstream.id, words[code] or 'failed',
+      without_address(text or '')),
   }
 end
 

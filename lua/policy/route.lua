@@ -104,6 +104,7 @@ end
 --- @return string? provider From the path's first segment.
 --- @return string? rest What a path that names a thing names: a model's id.
 function M.find(method, path, ex)
+  path = path:gsub('//+', '/'):gsub('(.)/$', '%1')
   local op, rest = look(method, path, ex)
   if op then
     return op, nil, rest
@@ -122,6 +123,17 @@ function M.find(method, path, ex)
     end
   end
   return op, provider, rest
+end
+
+--- The methods that a path knows, as `allow` lists them; nil if it is no path at all.
+function M.methods(path, ex)
+  local known = {}
+  for _, method in ipairs({ 'GET', 'POST' }) do
+    if M.find(method, path, ex) then
+      known[#known + 1] = method
+    end
+  end
+  return known[1] and table.concat(known, ', ')
 end
 
 local function distance(a, b)

@@ -67,8 +67,10 @@ void client_refuse(struct client *client, int status, const char *text)
     // A body that every client of these protocols understands.
     struct px_buf body = PX_BUF(2048), head = PX_BUF(1024);
     enum px_status st = px_buf_add(
-        &body, PX_STR("{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\","
-                      "\"code\":null,\"param\":null,\"message\":"));
+        &body, PX_STR("{\"type\":\"error\",\"error\":{\"code\":null,\"param\":null,\"type\":"));
+    st = st ? st
+            : px_buf_add(&body, status == 413 ? PX_STR("\"request_too_large\",\"message\":")
+                                              : PX_STR("\"invalid_request_error\",\"message\":"));
     st = st ? st : px_json_quote(&body, (struct px_str){ text, strlen(text) });
     st = st ? st : px_buf_add(&body, PX_STR("}}"));
     st = st ? st : px_http_write_status(&head, status);

@@ -65,6 +65,7 @@ function M.write(failure)
   if failure.code == 'unsupported' and failure.raw_code then
     code = failure.raw_code
   end
+  code = failure.own_code or code
   return status, {
     error = {
       message = failure.message,

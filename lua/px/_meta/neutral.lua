@@ -187,6 +187,7 @@
 --- @field type? string The upstream's own type ('overloaded_error'), for x-proxima-upstream.
 --- @field param? string
 --- @field raw_code? string The upstream's own code (OpenAI: 'unsupported_parameter').
+--- @field own_code? string A rule's own code, shown where the client's protocol has codes.
 --- @field retry_after? number Seconds.
 
 --- Raised by request.read for a body that breaks the protocol, and by request.write for what the target
