@@ -375,6 +375,13 @@ end
 --- @param ctx px.Context|fun(): px.Context
 function M.from_upstream(q, at, status, ctx)
   local kind = q.ex:reply_header('content-type') or ''
+  if kind:find('text/html', 1, true) then
+    -- A page of some proxy on the way, whatever its status says.
+    q.failed = 'internal'
+    q.status = refuse.answer(q.ex, q.speaks,
+      refuse.transfer(at.upstream, 'protocol', 'a page of HTML'))
+    return
+  end
   local streamed = kind:find('text/event-stream', 1, true) ~= nil
   local plain = at.protocol == q.protocol and streamed == (q.stream or false)
     and not (rules.event and rules.concerns('event', subject_of(q)))

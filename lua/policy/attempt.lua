@@ -237,8 +237,7 @@ function M.run(q, target)
   local account = upstreams.account(upstream, target.model)
   if not account then
     q.status = refuse.own(q.ex, q.op, 503, 'overloaded',
-      ('No account of %s can serve %s: it has %d enabled.'):format(upstream.id, target.model,
-        #upstream.accounts))
+      upstreams.why_none(upstream, target.model))
     return
   end
   local protocol = upstream.urls[q.protocol] and q.protocol or upstream.first

@@ -11,6 +11,7 @@ local M = {}
 --- @field id string The user's name for it.
 --- @field type px.Provider
 --- @field accounts table[] Enabled ones, by priority.
+--- @field disabled string[] Names of the others.
 --- @field speaks table<string, string> Protocol: path.
 
 local by_id, ordered = {}, {}
@@ -63,6 +64,7 @@ local function upstream_of(id, config)
     loss = config.loss,
     models = config.models or {},
     accounts = {},
+    disabled = {},
     urls = {},
     first = provider.speaks[1].protocol,
   }
@@ -72,6 +74,8 @@ local function upstream_of(id, config)
   for _, account in ipairs(config.accounts or {}) do
     if account.enabled ~= false then
       out.accounts[#out.accounts + 1] = account_of(config, provider, account)
+    else
+      out.disabled[#out.disabled + 1] = account.name
     end
   end
   -- Equal priorities keep the order of the file.
@@ -106,6 +110,21 @@ end
 --- @return px.Upstream?
 function M.get(id)
   return by_id[id]
+end
+
+--- Names each account and says why it does not serve a model.
+---
+--- @return string
+function M.why_none(upstream, model)
+  local reasons = {}
+  for _, account in ipairs(upstream.accounts) do
+    reasons[#reasons + 1] = ('%s does not serve this model'):format(account.name)
+  end
+  for _, name in ipairs(upstream.disabled) do
+    reasons[#reasons + 1] = ('%s is disabled'):format(name)
+  end
+  return ('No account of %s can serve %s: %s.'):format(upstream.id, model,
+    reasons[1] and table.concat(reasons, ', ') or 'it has none')
 end
 
 --- The account that serves a model: the first enabled one by priority that may.
