@@ -100,7 +100,7 @@ void *px_guard_alloc(void *user, void *ptr, size_t old_size, size_t new_size)
     struct px_vm *vm = user;
     struct px_task *task = vm->running;
     if (!new_size) {
-        free(ptr);
+        px_pool_realloc(&vm->pool, ptr, old_size, 0);
         vm->used -= ptr ? old_size : 0;
         if (task && ptr) {
             task->charged -= task->charged < old_size ? task->charged : old_size;
@@ -111,7 +111,7 @@ void *px_guard_alloc(void *user, void *ptr, size_t old_size, size_t new_size)
     if (new_size > old_size && !may_grow(vm, task, new_size - old_size)) {
         return NULL;
     }
-    void *fresh = realloc(ptr, new_size);
+    void *fresh = px_pool_realloc(&vm->pool, ptr, old_size, new_size);
     if (!fresh) {
         return NULL;
     }

@@ -142,6 +142,7 @@ void px_vm_free(struct px_vm *vm)
     }
     if (vm->L) {
         lua_close(vm->L);
+        px_pool_deinit(&vm->pool);
     }
     px_buf_free(&vm->scratch);
     px_bundle_drop(vm->conf.bundle);

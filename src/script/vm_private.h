@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "pool.h"
 #include "px/buf.h"
 #include "px/vm.h"
 
@@ -43,6 +44,7 @@ struct px_vm {
     size_t tasks;
     struct run *runs;  ///< Requests that are being answered.
     size_t run_count;
+    struct px_pool pool;
     size_t used;           ///< Bytes that the state holds.
     size_t base;           ///< Of them, after loading.
     uint64_t load_end_ns;  ///< While loading: when it must be done.
@@ -86,6 +88,7 @@ struct px_task_conf {
     void (*on_end)(void *user, const struct px_error *error);
     void *user;         ///< For both.
     size_t body_bytes;  ///< Of the request it serves: raises its limits.
+    bool aside;         ///< No client waits for it: px_vm_stop() ends it at once.
 };
 
 /// Starts a task. It first runs from the top of the loop, not from inside this call.
