@@ -57,6 +57,21 @@ export function streams(protocol) {
   });
 }
 
+const ASKS = /(chat\/completions|\/messages)(\?.*)?$/;
+
+/** The recorded requests of `protocol`: `{ name, body }`. */
+export function requests(protocol) {
+  if (corpusMissing) {
+    return [];
+  }
+  const files = walk(path.join(ROOT, protocol)).sort()
+    .filter((file) => file.endsWith('.json') && !file.includes('vercel-ai/'));
+  return files.flatMap((file) => (
+    JSON.parse(fs.readFileSync(file, 'utf8')).exchanges.flatMap(({ request }, at) => (
+      ASKS.test(request.uri) && request.body?.messages
+        ? [{ name: `${path.relative(ROOT, file)}#${at}`, body: request.body }] : []))));
+}
+
 /** The data of each event of a stream, parsed; `[DONE]` and what is no JSON are left out. */
 export function events(text) {
   return text.split(/\r?\n\r?\n/).flatMap((frame) => {

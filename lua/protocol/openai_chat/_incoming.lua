@@ -63,7 +63,9 @@ function part_of.file(part, path)
   end
   local block = { kind = 'document', title = read.maybe_text(file.filename) }
   local data = read.maybe_text(file.file_data)
-  if data then
+  if data and data:find('^https?://') then
+    block.url = data  -- OpenRouter's way to link a document.
+  elseif data then
     local kind, inner = media.parse(data)
     block.data = inner or data
     block.media = media.sniff(kind or 'application/pdf', block.data)
