@@ -61,8 +61,8 @@ struct px_block *px_reply_body(const struct px_reply *reply);
 /// that px_reply_relay() may still follow.
 void px_reply_events(struct px_reply *reply, bool keep);
 
-/// Takes the next event. Its spans are borrowed until the next call. False when there is none now:
-/// the stream ended if px_reply_ended().
+/// Takes the next event. Its spans are borrowed until the next call or the loop's next round. False
+/// when there is none now: the stream ended if px_reply_ended().
 bool px_reply_next(struct px_reply *reply, struct px_sse_event *event);
 
 /// An event was larger than 8 MiB, or memory ran out: nothing more comes.

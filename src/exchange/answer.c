@@ -49,13 +49,13 @@ static enum px_status write_head(struct px_exchange *ex, int status,
     return st ? st : px_conn_write(ex->client->conn, px_buf_str(out));
 }
 
-/// A write that failed: the connection cannot go on, and its end will be told by the connection
-/// itself or, out of memory, by cutting it.
+/// After a write that failed nothing more may follow, or the client would take what is left for
+/// the whole: the answer is cut when it ends.
 static void check(struct px_exchange *ex, enum px_status st)
 {
     if (st) {
+        ex->broken = true;
         ex->keep_alive = false;
-        ex->left = -1;
     }
 }
 
@@ -78,7 +78,7 @@ void px_exchange_start(struct px_exchange *ex, int status, const struct px_http_
 
 static bool open_chunk(struct px_exchange *ex, size_t len)
 {
-    if (ex->answer != ANSWER_OPEN || !len || ex->head_only || px_exchange_gone(ex)) {
+    if (ex->answer != ANSWER_OPEN || !len || ex->head_only || ex->broken || px_exchange_gone(ex)) {
         return false;
     }
     ex->sent += len;
@@ -94,7 +94,7 @@ static bool open_chunk(struct px_exchange *ex, size_t len)
 
 static void close_chunk(struct px_exchange *ex)
 {
-    if (ex->chunked) {
+    if (ex->chunked && !ex->broken) {
         check(ex, px_conn_write(ex->client->conn, PX_STR("\r\n")));
     }
     client_watch_stall(ex->client);
@@ -103,7 +103,7 @@ static void close_chunk(struct px_exchange *ex)
 void px_exchange_write(struct px_exchange *ex, struct px_str bytes)
 {
     if (open_chunk(ex, bytes.len)) {
-        check(ex, px_conn_write(ex->client->conn, bytes));
+        check(ex, ex->broken ? PX_EIO : px_conn_write(ex->client->conn, bytes));
         close_chunk(ex);
     }
 }
@@ -111,7 +111,7 @@ void px_exchange_write(struct px_exchange *ex, struct px_str bytes)
 void px_exchange_write_block(struct px_exchange *ex, struct px_block *block, struct px_str part)
 {
     if (open_chunk(ex, part.len)) {
-        check(ex, px_conn_write_block(ex->client->conn, block, part));
+        check(ex, ex->broken ? PX_EIO : px_conn_write_block(ex->client->conn, block, part));
         close_chunk(ex);
     }
 }
@@ -121,13 +121,14 @@ void px_exchange_finish(struct px_exchange *ex)
     if (ex->answer != ANSWER_OPEN) {
         return;
     }
-    if (ex->left > 0 && !ex->head_only) {
+    if (ex->broken || (ex->left > 0 && !ex->head_only)) {
         px_exchange_abort(ex);  // It owes bytes that will not come.
         return;
     }
     ex->answer = ANSWER_DONE;
-    if (ex->chunked && !ex->head_only && !px_exchange_gone(ex)) {
-        check(ex, px_conn_write(ex->client->conn, PX_STR("0\r\n\r\n")));
+    if (ex->chunked && !ex->head_only && !px_exchange_gone(ex) &&
+        px_conn_write(ex->client->conn, PX_STR("0\r\n\r\n"))) {
+        px_exchange_abort(ex);
     }
 }
 

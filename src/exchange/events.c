@@ -16,6 +16,11 @@ static enum px_status on_event(const struct px_sse_event *event, void *user)
 {
     struct px_reply *reply = user;
     struct record record = { (uint32_t)event->type.len, (uint32_t)event->data.len };
+    if (reply->queue_at >= KEEP_MAX) {  // A reader that is never up to date.
+        reply->queue.len -= reply->queue_at;
+        memmove(reply->queue.ptr, reply->queue.ptr + reply->queue_at, reply->queue.len);
+        reply->queue_at = 0;
+    }
     enum px_status st =
         px_buf_reserve(&reply->queue, sizeof(record) + event->type.len + event->data.len);
     if (st) {

@@ -61,6 +61,7 @@ struct px_exchange {
     struct px_http_coding *coding;
     enum answer_state answer;
     bool chunked, keep_alive, head_only, whole;
+    bool broken;   ///< A piece of the answer is missing: it can only be cut.
     int64_t left;  ///< Bytes that an answer with a length still owes.
     uint64_t sent;
     struct px_http_head head;

@@ -51,14 +51,16 @@ static void take_events(struct px_reply *reply, struct px_str bytes)
     if (relay->taps_off || px_sse_idle(&reply->sse)) {
         whole = bytes.len;
     }
-    if (whole && relay->tail.len) {
+    if (whole) {
         send_tail(reply);
+        relay->inside = relay->taps_off;
     }
     send(reply, (struct px_str){ bytes.ptr, whole });
     struct px_str rest = { bytes.ptr + whole, bytes.len - whole };
     if (rest.len && px_buf_add(&relay->tail, rest)) {
         send_tail(reply);  // An event larger than may be held: its pieces pass as they come.
         send(reply, rest);
+        relay->inside = true;
     }
 }
 
@@ -126,7 +128,7 @@ static void on_quiet(void *user)
     uint64_t wait = relay->keepalive_ms;
     if (quiet < wait) {
         wait -= quiet;
-    } else if (!px_exchange_full(relay->ex)) {
+    } else if (!relay->inside && !px_exchange_full(relay->ex)) {
         send(reply, (struct px_str){ relay->keepalive, relay->keepalive_len });
     }
     if (px_timer_start(reply->loop, &relay->timer, wait)) {

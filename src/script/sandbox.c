@@ -177,6 +177,13 @@ static const char LUA_SIDE[] =
     "function string.gsub(s, pattern, new, ...)\n"
     "  if type(new) == 'string' then return plain(s, pattern, new, ...) end\n"
     "  return called(s, pattern, new, ...)\n"
+    "end\n"
+    "local format, deep, select = string.format, counted(string.format), select\n"
+    "function string.format(...)\n"
+    "  for i = 2, select('#', ...) do\n"
+    "    if type((select(i, ...))) == 'table' then return deep(...) end\n"
+    "  end\n"
+    "  return format(...)\n"
     "end\n";
 
 /// Replaces what recurses in C, and xpcall, whose handler would run on top of the failed call.

@@ -1,0 +1,3 @@
+if(TARGET exchange_test_memory)
+    px_wrap(exchange_test_memory malloc calloc realloc)
+endif()
