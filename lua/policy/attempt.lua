@@ -53,7 +53,7 @@ local function read_request(q, ctx)
   local ok, result = pcall(q.speaks.request.read, q.body:json(), ctx)
   if ok then
     ctx.include_usage = result.include_usage or false
-    ctx.estimate = estimate.request(result)
+    ctx.estimate = q.stream and estimate.request(result) or nil
     return result
   elseif type(result) == 'table' and result.status then
     return nil, {
@@ -225,7 +225,7 @@ function M.count(q)
     ['access-control-allow-origin'] = '*',
     ['content-type'] = 'application/json',
     ['x-proxima-estimated'] = 'true',
-  }, json.encode(q.speaks.reply.count(ctx.estimate)))
+  }, json.encode(q.speaks.reply.count(estimate.request(request))))
 end
 
 --- Answers a request through one target.
@@ -246,6 +246,7 @@ function M.run(q, target)
     url = upstream.urls[protocol], headers = account.headers,
   }
   q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
+  q.signed_by = account
   if upstream.type.answer then
     at.protocol, at.body = q.protocol, q.body
     from_engine(q, target, at)
