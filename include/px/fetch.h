@@ -9,7 +9,8 @@
 #include "px/str.h"
 
 /// Requests to upstreams over HTTP. A fetcher belongs to one loop and keeps its connections open
-/// for the next request. Nothing here says what does the work.
+/// for the next request. Nothing here says what does the work; there are two lanes for it, one for
+/// plain HTTP to a numeric address or localhost without a proxy, one for all else.
 struct px_fetcher;
 
 /// One transfer.
@@ -50,7 +51,7 @@ enum px_fetch_failure {
     PX_FETCH_CONNECT,   ///< No address, refused, TLS not accepted, proxy refused.
     PX_FETCH_TIMEOUT,   ///< One of the four limits; the text says which.
     PX_FETCH_CUT,       ///< The connection ended before the answer did.
-    PX_FETCH_PROTOCOL,  ///< What came is not HTTP, or its head is too large (64 KiB).
+    PX_FETCH_PROTOCOL,  ///< What came is not HTTP, or its head is too large (64 KiB, 256 fields).
     PX_FETCH_INTERNAL,  ///< Out of memory and the like.
 };
 
@@ -62,7 +63,7 @@ struct px_fetch_head {
     int64_t content_length;  ///< -1 when it is not known.
 };
 
-/// Callbacks only record what happened: they run inside the transfer library. They may call
+/// Callbacks only record what happened: they run while the fetcher is at work. They may call
 /// px_fetch_pause() and px_fetch_cancel(), nothing else of this module.
 struct px_fetch_fns {
     void (*on_head)(void *user, const struct px_fetch_head *head);
@@ -77,7 +78,7 @@ struct px_fetch_fns {
 PX_CHECK enum px_status px_fetch_global_init(struct px_error *err);
 void px_fetch_global_deinit(void);
 
-/// Creates a fetcher. `max_idle` connections are kept open at most.
+/// Creates a fetcher. `max_idle` connections are kept open at most, in each of the two lanes.
 struct px_fetcher *px_fetcher_new(struct px_loop *loop, size_t max_idle);
 
 /// Closes its connections. No transfer may be left. NULL is allowed.
@@ -93,7 +94,7 @@ PX_CHECK enum px_status px_fetch_start(struct px_fetcher *fetcher,
                                        struct px_fetch **out, struct px_error *err);
 
 /// Stops reading from the upstream: no on_data after this returns, until px_fetch_resume(). What
-/// the library has taken already is kept.
+/// has been taken from the connection already is kept.
 void px_fetch_pause(struct px_fetch *fetch);
 
 /// Reads again; data comes from the top of the loop, never from inside this call.

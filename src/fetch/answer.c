@@ -61,6 +61,13 @@ void px_fetch_shed_body(struct px_fetch *fetch)
     if (!fetch->body || !fetch->unwanted || !fetch->answer.done) {
         return;
     }
+    if (fetch->lean) {
+        if (px_lane_has_sent(fetch)) {
+            px_block_drop(fetch->body);
+            fetch->body = NULL;
+        }
+        return;
+    }
     curl_off_t sent = 0;
     if (curl_easy_getinfo(fetch->easy, CURLINFO_SIZE_UPLOAD_T, &sent) ||
         sent < (curl_off_t)fetch->body_len) {
@@ -116,9 +123,9 @@ static bool hand_over_head(struct px_fetch *fetch)
 static void refuse_head(struct px_fetch *fetch, enum px_answer_line verdict)
 {
     if (verdict == PX_ANSWER_TOO_LARGE) {
-        px_fetch_fail(fetch, PX_FETCH_PROTOCOL, "the head of the answer is larger than 64 KiB");
+        px_fetch_fail(fetch, PX_FETCH_PROTOCOL, PX_ANSWER_TOO_LARGE_TEXT);
     } else if (verdict == PX_ANSWER_BAD) {
-        px_fetch_fail(fetch, PX_FETCH_PROTOCOL, "the answer is not HTTP");
+        px_fetch_fail(fetch, PX_FETCH_PROTOCOL, PX_ANSWER_BAD_TEXT);
     } else {
         px_fetch_fail(fetch, PX_FETCH_INTERNAL, "no memory for the head of the answer");
     }

@@ -100,9 +100,13 @@ static bool connect_text(const struct px_fetch *fetch, const char *host, const c
 {
     long os = 0, answer = 0, proxy_verdict = 0;
     char reason[64];
-    curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &os);
-    curl_easy_getinfo(fetch->easy, CURLINFO_HTTP_CONNECTCODE, &answer);
-    curl_easy_getinfo(fetch->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy_verdict);
+    if (fetch->lean) {
+        os = fetch->os_error;
+    } else {
+        curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &os);
+        curl_easy_getinfo(fetch->easy, CURLINFO_HTTP_CONNECTCODE, &answer);
+        curl_easy_getinfo(fetch->easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &proxy_verdict);
+    }
     switch (fetch->code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         snprintf(text, size, "the name of %s has no address", host);

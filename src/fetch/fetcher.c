@@ -162,6 +162,7 @@ void px_fetcher_free(struct px_fetcher *fetcher)
             curl_easy_cleanup(fetcher->pools[i].handles[--fetcher->pools[i].count]);
         }
     }
+    px_lane_deinit(&fetcher->lane);
     curl_multi_cleanup(fetcher->multi);
     px_socks_free(fetcher);
     px_timer_stop(fetcher->loop, &fetcher->timer);

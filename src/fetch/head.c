@@ -5,11 +5,9 @@
 
 #include "px/http.h"
 
-#define MAX_HEAD (64 * 1024)
-
 void px_answer_init(struct px_answer *answer)
 {
-    *answer = (struct px_answer){ .text = PX_BUF(MAX_HEAD) };
+    *answer = (struct px_answer){ .text = PX_BUF(PX_ANSWER_HEAD_MAX) };
 }
 
 void px_answer_deinit(struct px_answer *answer)
@@ -22,8 +20,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/// The status in "HTTP/<version> <status>"; -1 if the line is none of that form.
-static int read_status(struct px_str line)
+int px_head_status(struct px_str line)
 {
     size_t at = 5;
     if (line.len < at || memcmp(line.ptr, "HTTP/", at) != 0) {
@@ -62,7 +59,7 @@ static bool is_blank(struct px_str line)
 
 static enum px_answer_line begin(struct px_answer *answer, struct px_str line)
 {
-    int status = read_status(line);
+    int status = px_head_status(line);
     if (status < 0 || status == 101) {
         return PX_ANSWER_BAD;
     }
@@ -78,7 +75,7 @@ enum px_answer_line px_answer_add(struct px_answer *answer, struct px_str line)
     if (answer->done) {
         return PX_ANSWER_MORE;
     }
-    if (line.len > MAX_HEAD - answer->seen) {
+    if (line.len > PX_ANSWER_HEAD_MAX - answer->seen) {
         return PX_ANSWER_TOO_LARGE;
     }
     answer->seen += line.len;
@@ -86,10 +83,13 @@ enum px_answer_line px_answer_add(struct px_answer *answer, struct px_str line)
         return begin(answer, line);
     }
     if (!is_blank(line)) {
+        if (answer->lines > PX_ANSWER_FIELDS_MAX) {
+            return PX_ANSWER_TOO_LARGE;
+        }
         answer->lines++;
         return px_buf_add(&answer->text, line) ? PX_ANSWER_NO_MEMORY : PX_ANSWER_MORE;
     }
-    if (read_status(px_buf_str(&answer->text)) < 200) {
+    if (px_head_status(px_buf_str(&answer->text)) < 200) {
         px_buf_reset(&answer->text);
         answer->lines = 0;
         return PX_ANSWER_MORE;
@@ -99,13 +99,14 @@ enum px_answer_line px_answer_add(struct px_answer *answer, struct px_str line)
 }
 
 /// Joins folded lines: the end of line before white space becomes spaces.
-static void unfold(struct px_buf *text)
+static void unfold(char *text, size_t len)
 {
-    for (size_t i = 0; i + 1 < text->len; i++) {
-        if (text->ptr[i] == '\n' && (text->ptr[i + 1] == ' ' || text->ptr[i + 1] == '\t')) {
-            text->ptr[i] = ' ';
-            if (i > 0 && text->ptr[i - 1] == '\r') {
-                text->ptr[i - 1] = ' ';
+    char *end = text + len;
+    for (char *nl = text; (nl = memchr(nl, '\n', (size_t)(end - nl))) && nl + 1 < end; nl++) {
+        if (nl[1] == ' ' || nl[1] == '\t') {
+            *nl = ' ';
+            if (nl > text && nl[-1] == '\r') {
+                nl[-1] = ' ';
             }
         }
     }
@@ -123,6 +124,32 @@ static bool read_field(struct px_str line, struct px_fetch_header *field)
     return px_http_is_name(field->name) && px_http_is_value(field->value);
 }
 
+size_t px_head_fields(char *text, size_t len, struct px_fetch_header *fields)
+{
+    size_t count = 0;
+    unfold(text, len);
+    struct px_str rest = { text, len };
+    for (bool first = true; rest.len; first = false) {
+        const char *end = memchr(rest.ptr, '\n', rest.len);
+        size_t line = end ? (size_t)(end - rest.ptr) + 1 : rest.len;
+        if (!first && read_field((struct px_str){ rest.ptr, line }, &fields[count])) {
+            count++;
+        }
+        rest.ptr += line;
+        rest.len -= line;
+    }
+    return count;
+}
+
+int64_t px_head_number(struct px_str value)
+{
+    int64_t sum = value.len && value.len <= 18 ? 0 : -1;
+    for (size_t i = 0; sum >= 0 && i < value.len; i++) {
+        sum = is_digit(value.ptr[i]) ? sum * 10 + (value.ptr[i] - '0') : -1;
+    }
+    return sum;
+}
+
 static int64_t read_length(const struct px_fetch_header *fields, size_t count)
 {
     int64_t length = -1;
@@ -130,18 +157,9 @@ static int64_t read_length(const struct px_fetch_header *fields, size_t count)
         if (px_http_same(fields[i].name, PX_STR("transfer-encoding"))) {
             return -1;
         }
-        if (!px_http_same(fields[i].name, PX_STR("content-length")) || length >= 0) {
-            continue;
+        if (length < 0 && px_http_same(fields[i].name, PX_STR("content-length"))) {
+            length = px_head_number(fields[i].value);
         }
-        struct px_str value = fields[i].value;
-        if (value.len == 0 || value.len > 18) {
-            continue;
-        }
-        int64_t sum = 0;
-        for (size_t j = 0; sum >= 0 && j < value.len; j++) {
-            sum = is_digit(value.ptr[j]) ? sum * 10 + (value.ptr[j] - '0') : -1;
-        }
-        length = sum;
     }
     return length;
 }
@@ -152,20 +170,8 @@ enum px_status px_answer_read(struct px_answer *answer, struct px_fetch_head *he
     if (!fields) {
         return PX_ENOMEM;
     }
-    unfold(&answer->text);
-    struct px_str rest = px_buf_str(&answer->text);
-    int status = read_status(rest);
-    size_t count = 0;
-    for (bool first = true; rest.len; first = false) {
-        const char *end = memchr(rest.ptr, '\n', rest.len);
-        size_t len = end ? (size_t)(end - rest.ptr) + 1 : rest.len;
-        struct px_str line = { rest.ptr, len };
-        if (!first && read_field(line, &fields[count])) {
-            count++;
-        }
-        rest.ptr += len;
-        rest.len -= len;
-    }
+    int status = px_head_status(px_buf_str(&answer->text));
+    size_t count = px_head_fields(answer->text.ptr, answer->text.len, fields);
     *head = (struct px_fetch_head){ .status = status,
                                     .headers = fields,
                                     .header_count = count,

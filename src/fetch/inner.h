@@ -7,9 +7,11 @@
 
 #include "gate.h"
 #include "head.h"
+#include "lane.h"
 #include "px/fetch.h"
 #include "px/poll.h"
 #include "px/tls.h"
+#include "reader.h"
 #include "target.h"
 
 /// Part of a large body that the library takes at a time; the least it allows.
@@ -33,6 +35,7 @@ struct px_fetch {
     CURL *easy;
     struct px_fetch *queue_next;
 
+    bool lean;  ///< In the lean lane (lane.h); its members are at the end of the fixed part.
     bool queued;
     bool opened;     ///< The easy handle is in the multi handle.
     bool busy;       ///< Opened, and the library has not reported its end.
@@ -41,7 +44,7 @@ struct px_fetch {
     bool paused;     ///< The owner does not want data.
     bool admitted;   ///< It need not ask at the gate any more.
     bool dialled;    ///< It has opened a socket: the look-up gave an address.
-    bool held;       ///< The library keeps data back because of that.
+    bool held;       ///< Data is kept back because of that.
     bool unwanted;   ///< The body may be freed once it is sent.
     bool head_only;  ///< HEAD: the answer has no body, whatever its head says.
     bool posted;     ///< The library reads the body itself (POSTFIELDS) instead of on_read().
@@ -69,7 +72,16 @@ struct px_fetch {
     struct curl_slist *headers;                      ///< The first of `nodes`.
     const char *method, *url, *proxy_url, *ca_file;  ///< Behind `nodes`. NULL: not given.
     char error[CURL_ERROR_SIZE];
-    struct curl_slist nodes[];
+
+    struct px_lane_conn *conn;
+    struct px_reader reader;
+    const char *out;  ///< The request's head, behind this struct.
+    size_t out_len;
+    size_t sent;   ///< Of head and body together.
+    bool stopped;  ///< Nothing more is sent: the upstream has answered already, or takes nothing.
+    int os_error;  ///< Why it could not connect.
+
+    struct curl_slist nodes[];  ///< The library's header lines.
 };
 
 /// Easy handles that wait for their next transfer.
@@ -104,6 +116,7 @@ struct px_fetcher {
     struct px_sock **socks;     ///< By descriptor.
     size_t sock_cap;
     struct px_gate gate;
+    struct px_lane lane;
 };
 
 // fetcher.c
@@ -130,6 +143,12 @@ void px_fetcher_ready(struct px_fetcher *fetcher, curl_socket_t fd, int events);
 
 // request.c: the caller's request, checked and copied
 
+/// Copies what both lanes need of the request.
+void px_request_copy_front(struct px_fetch *fetch, const struct px_fetch_request *request);
+
+/// True if the field is about one hop or the framing, so not the caller's to set.
+bool px_request_is_framing(struct px_str name);
+
 /// Makes a transfer of the request; nothing has started yet.
 PX_CHECK enum px_status px_request_copy(const struct px_fetch_request *request,
                                         struct px_fetch **out, struct px_error *err);
@@ -142,6 +161,10 @@ PX_CHECK enum px_status px_easy_setup(struct px_fetch *fetch, bool http2, bool k
 
 /// Does what waits to be done with the transfer; it may be gone afterwards.
 void px_fetch_settle(struct px_fetch *fetch);
+
+/// Takes the transfer from its lane and tells its owner, unless the owner has cancelled it. Frees
+/// it; it must not be queued.
+void px_fetch_finish(struct px_fetch *fetch);
 
 /// Marks the transfer as failed for a reason of ours and queues it.
 void px_fetch_fail(struct px_fetch *fetch, enum px_fetch_failure failure, const char *fault);

@@ -13,8 +13,7 @@
 /// Lines of ours: Expect, Accept-Encoding, Content-Type.
 #define OWN_LINES 3
 
-/// Fields that say how the message is framed or what holds for one hop: these are the library's.
-static bool is_framing(struct px_str name)
+bool px_request_is_framing(struct px_str name)
 {
     return px_http_header_is_hop(NULL, name) || px_http_same(name, PX_STR("content-length")) ||
            px_http_same(name, PX_STR("expect"));
@@ -109,7 +108,7 @@ static void put_headers(struct writer *to, const struct px_fetch_request *reques
         struct px_str name = request->headers[i].name, value = request->headers[i].value;
         encoding = encoding || px_http_same(name, PX_STR("accept-encoding"));
         type = type || px_http_same(name, PX_STR("content-type"));
-        if (!is_framing(name)) {
+        if (!px_request_is_framing(name)) {
             put_line(to, name, value.len ? PX_STR(": ") : PX_STR(";"), value);
         }
     }
@@ -119,6 +118,16 @@ static void put_headers(struct writer *to, const struct px_fetch_request *reques
     if (!type) {
         put_line(to, PX_STR("Content-Type"), PX_STR(":"), PX_STR(""));
     }
+}
+
+void px_request_copy_front(struct px_fetch *fetch, const struct px_fetch_request *request)
+{
+    if (request->body) {
+        fetch->body = px_block_hold(request->body);
+        fetch->body_len = request->body->len;
+    }
+    fetch->times = request->times;
+    fetch->streamed = request->streamed;
 }
 
 enum px_status px_request_copy(const struct px_fetch_request *request, struct px_fetch **out,
@@ -134,6 +143,9 @@ enum px_status px_request_copy(const struct px_fetch_request *request, struct px
     }
     if (st) {
         return st;
+    }
+    if (px_lane_takes(request, &target)) {
+        return px_lane_request(request, &target, bytes, out, err);
     }
     size_t nodes = (request->header_count + OWN_LINES) * sizeof(struct curl_slist);
     bytes += request->method.len + request->url.len + request->proxy.len + request->ca_file.len + 8;
@@ -158,12 +170,7 @@ enum px_status px_request_copy(const struct px_fetch_request *request, struct px
         free(fetch);
         return st;
     }
-    if (request->body) {
-        fetch->body = px_block_hold(request->body);
-        fetch->body_len = request->body->len;
-    }
-    fetch->times = request->times;
-    fetch->streamed = request->streamed;
+    px_request_copy_front(fetch, request);
     px_answer_init(&fetch->answer);
     *out = fetch;
     return PX_OK;

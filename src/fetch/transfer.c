@@ -76,21 +76,16 @@ static void leave_gate(struct px_fetch *fetch)
 static void free_fetch(struct px_fetch *fetch)
 {
     px_answer_deinit(&fetch->answer);
+    px_reader_deinit(&fetch->reader);
     px_tls_end_drop(fetch->end);
     px_block_drop(fetch->body);
     free(fetch);
 }
 
-/// Takes the transfer from the library and tells its owner, unless the owner has cancelled it.
-static void finish(struct px_fetch *fetch)
+/// Takes the transfer and its handle from the library.
+static void leave_library(struct px_fetch *fetch)
 {
     struct px_fetcher *fetcher = fetch->fetcher;
-    char text[320] = "";
-    px_limit_stop(fetch);
-    leave_gate(fetch);
-    if (!fetch->cancelled && fetch->failure) {
-        px_failure_text(fetch, text, sizeof(text));
-    }
     if (fetch->opened) {
         fetch->spoiled = curl_multi_remove_handle(fetcher->multi, fetch->easy) != CURLM_OK;
         set_busy(fetch, false);
@@ -101,6 +96,22 @@ static void finish(struct px_fetch *fetch)
         px_fetcher_give_easy(fetcher, fetch->easy, fetch->streamed);
     }
     fetch->easy = NULL;
+}
+
+void px_fetch_finish(struct px_fetch *fetch)
+{
+    struct px_fetcher *fetcher = fetch->fetcher;
+    char text[320] = "";
+    px_limit_stop(fetch);
+    leave_gate(fetch);
+    if (!fetch->cancelled && fetch->failure) {
+        px_failure_text(fetch, text, sizeof(text));
+    }
+    if (fetch->lean) {
+        px_lane_leave(fetch);
+    } else {
+        leave_library(fetch);
+    }
     if (!fetch->cancelled) {
         fetcher->live--;
         fetch->cancelled = true;  // A cancel from inside on_end has nothing left to do.
@@ -121,7 +132,9 @@ static void resume(struct px_fetch *fetch)
 void px_fetch_settle(struct px_fetch *fetch)
 {
     if (fetch->over) {
-        finish(fetch);
+        px_fetch_finish(fetch);
+    } else if (fetch->lean) {
+        px_lane_settle(fetch);
     } else if (!fetch->opened && !fetch->pass.waiting) {
         open_transfer(fetch);
     } else if (fetch->held && !fetch->paused) {
@@ -164,6 +177,13 @@ enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_
     fetch->user = user;
     fetch->started = fetch->active = px_clock_ms();
     fetch->timer = (struct px_timer){ .fn = px_limit_on_timer, .user = fetch };
+    if (fetch->lean) {
+        fetcher->live++;
+        px_lane_start(fetch);
+        px_limit_arm(fetch);
+        *out = fetch;
+        return PX_OK;
+    }
     fetch->easy = px_fetcher_take_easy(fetcher, fetch->streamed);
     if (!fetch->easy || px_easy_setup(fetch, request->http2, fetcher->max_idle > 0)) {
         curl_easy_cleanup(fetch->easy);
@@ -180,6 +200,9 @@ enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_
 void px_fetch_pause(struct px_fetch *fetch)
 {
     fetch->paused = true;
+    if (fetch->lean) {
+        px_lane_watch(fetch);
+    }
 }
 
 void px_fetch_resume(struct px_fetch *fetch)
@@ -190,6 +213,9 @@ void px_fetch_resume(struct px_fetch *fetch)
     fetch->paused = false;
     fetch->active = px_clock_ms();
     px_limit_arm(fetch);
+    if (fetch->lean) {
+        px_lane_watch(fetch);
+    }
     if (fetch->held) {
         px_fetcher_queue(fetch);
     }

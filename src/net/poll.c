@@ -77,12 +77,17 @@ enum px_status px_poll_want(struct px_poll *poll, int events)
     }
     poll->want = events;
     // A handle that is armed for nobody must not keep the loop alive.
-    if (events) {
+    px_poll_keep(poll, events != 0);
+    return PX_OK;
+}
+
+void px_poll_keep(struct px_poll *poll, bool on)
+{
+    if (on) {
         uv_ref((uv_handle_t *)&poll->uv);
     } else {
         uv_unref((uv_handle_t *)&poll->uv);
     }
-    return PX_OK;
 }
 
 static void on_closed(uv_handle_t *uv)
