@@ -246,7 +246,7 @@ function M.failed(ex, why)
     kind = 'error', code = failure.code, message = failure.message, status = failure.status,
   })
   if text then
-    ex:write(text)
+    ex:write('\n\n' .. text)  -- The upstream may have stopped inside a line.
   end
   ex:finish()
 end

@@ -44,8 +44,9 @@ function readsTheNote(fake) {
     const thinking = body.thinking?.type === 'enabled' ? 'A file.' : undefined;
     if (body.tools?.length && !called && cwd) {
       called = true;
-      return fake.say(exchange, { thinking, text: 'Reading it.', calls: [{ id: 'toolu_read1', name: 'Read',
-        args: JSON.stringify({ file_path: `${cwd}/note.txt` }) }] });
+      const args = JSON.stringify({ file_path: `${cwd}/note.txt` });
+      return fake.say(exchange, { thinking, text: 'Reading it.',
+        calls: [{ id: 'toolu_read1', name: 'Read', args }] });
     }
     const seen = /heliotrope/.test(exchange.body.toString());
     return fake.say(exchange, { thinking, text: seen ? 'It says heliotrope.' : 'I see nothing.' });

@@ -62,7 +62,8 @@ describe('a start is refused with one line that says what to do', () => {
   test('when a certificate cannot be read', async () => {
     const { file, port } = await written();
     const config = JSON.parse(fs.readFileSync(file));
-    config.listen = [{ address: '127.0.0.1', port, tls: { cert_file: 'no.pem', key_file: 'no.key' } }];
+    const tls = { cert_file: 'no.pem', key_file: 'no.key' };
+    config.listen = [{ address: '127.0.0.1', port, tls }];
     fs.writeFileSync(file, JSON.stringify(config));
     await refused(file, /no\.pem/);
   });
