@@ -27,11 +27,10 @@ if(PX_TESTS)
         include(${PROJECT_SOURCE_DIR}/tests/unit/${layer}/extra.cmake OPTIONAL)
     endforeach()
 
-    # Lua specs that need no more of the engine than px.json.
-    file(GLOB json_sources CONFIGURE_DEPENDS src/script/json_*.c)
-    add_executable(lua_spec tests/lua/runner.c ${json_sources})
+    # Lua specs, run in a state of the engine.
+    add_executable(lua_spec tests/lua/runner.c)
     target_include_directories(lua_spec PRIVATE src/script)
-    target_link_libraries(lua_spec PRIVATE px_json PkgConfig::luajit)
+    target_link_libraries(lua_spec PRIVATE px_script)
     file(GLOB specs CONFIGURE_DEPENDS tests/lua/*_spec.lua)
     if(specs)
         add_test(NAME lua_specs COMMAND lua_spec ${specs} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

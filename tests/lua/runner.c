@@ -1,22 +1,13 @@
-// Runs Lua specs that need no more of the engine than px.json: lua_spec FILE...
+// Runs Lua specs in a state of the engine: lua_spec FILE...
 //
-// Modules are found under lua/ and tests/lua/ of the working directory. Prints TAP and the totals;
-// the exit code is 1 when anything failed.
+// px.json, px.core, px.body and the like are the engine's own. Other modules are found under lua/
+// and tests/lua/ of the working directory, so that a changed file needs no build. Nothing runs in a
+// task: what waits, raises. Prints TAP and the totals; the exit code is 1 when anything failed.
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <lauxlib.h>
-#include <luajit.h>
-#include <lualib.h>
-
-#include "json_lua.h"
-
-static int open_json(lua_State *L)
-{
-    px_lua_open_json(L);
-    return 1;
-}
+#include "vm_private.h"
 
 // Arguments: the harness, the file.
 static int run_file(lua_State *L)
@@ -37,49 +28,69 @@ static int run_file(lua_State *L)
     return 0;
 }
 
-static int run(lua_State *L)
+/// Gives the engine's modules to Lua's own require(), which takes the place of the bundle's.
+static void open_require(lua_State *L)
 {
-    int argc = (int)lua_tointeger(L, 1);
-    char **argv = lua_touserdata(L, 2);
-    luaL_openlibs(L);
-    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    lua_pushcfunction(L, luaopen_package);
+    lua_call(L, 0, 0);
     lua_getglobal(L, "package");
     lua_pushliteral(L, "lua/?.lua;lua/?/init.lua;tests/lua/?.lua");
     lua_setfield(L, -2, "path");
-    lua_getfield(L, -1, "preload");
-    lua_pushcfunction(L, open_json);
-    lua_setfield(L, -2, "px.json");
+    lua_getfield(L, -1, "loaded");
+    lua_getfield(L, LUA_REGISTRYINDEX, "px.loaded");
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_settable(L, -5);
+    }
+}
+
+struct arguments {
+    int count;
+    char **files;
+    bool good;
+};
+
+static int run(lua_State *L)
+{
+    struct arguments *arguments = lua_touserdata(L, 1);
+    open_require(L);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "harness");
     lua_call(L, 1, 1);
     int harness = lua_gettop(L);
     lua_pushboolean(L, 1);
     lua_setfield(L, harness, "many");
-    for (int i = 1; i < argc; i++) {
+    for (int i = 0; i < arguments->count; i++) {
         lua_pushcfunction(L, run_file);
         lua_pushvalue(L, harness);
-        lua_pushstring(L, argv[i]);
+        lua_pushstring(L, arguments->files[i]);
         lua_call(L, 2, 0);
     }
     lua_getfield(L, harness, "totals");
     lua_call(L, 0, 1);
-    return 1;
+    arguments->good = lua_toboolean(L, -1);
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    lua_State *L = luaL_newstate();
-    if (!L) {
-        fputs("not enough memory\n", stderr);
+    struct px_error err = { PX_OK, "" };
+    struct px_vm *vm = NULL;
+    struct px_vm_conf conf = { .config = PX_STR("{}"),
+                               .counters = px_counters_new(),
+                               .test = true };
+    if (px_bundle_read(NULL, &conf.bundle, &err) || px_vm_new(&conf, &vm, &err)) {
+        fprintf(stderr, "%s\n", err.text);
         return EXIT_FAILURE;
     }
-    lua_pushcfunction(L, run);
-    lua_pushinteger(L, argc);
-    lua_pushlightuserdata(L, argv);
-    bool good = lua_pcall(L, 2, 1, 0) == 0 && lua_toboolean(L, -1);
-    if (lua_isstring(L, -1)) {
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
+    struct arguments arguments = { argc - 1, argv + 1, false };
+    if (lua_cpcall(vm->L, run, &arguments)) {
+        fprintf(stderr, "%s\n", px_lua_error_text(vm->L));
     }
-    lua_close(L);
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    px_vm_free(vm);
+    px_bundle_drop(conf.bundle);
+    px_counters_free(conf.counters);
+    return arguments.good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
