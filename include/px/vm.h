@@ -50,7 +50,7 @@ PX_CHECK enum px_status px_vm_new(const struct px_vm_conf *conf, struct px_vm **
 void px_vm_free(struct px_vm *vm);
 
 /// Ends all requests of the state: from the top of the loop their clients get an error, streams an
-/// error event. Then px_vm_busy() falls to 0.
+/// error event. Tasks that no client waits for end at once. Then px_vm_busy() falls to 0.
 void px_vm_stop(struct px_vm *vm);
 
 /// Ends all tasks of the state at once, told to nobody.

@@ -87,7 +87,7 @@ static int l_spawn(lua_State *L)
         return luaL_error(L, "too many tasks");
     }
     struct px_error err;
-    struct px_task_conf conf = { .push = push_spawned, .on_end = on_spawned_end };
+    struct px_task_conf conf = { .push = push_spawned, .on_end = on_spawned_end, .aside = true };
     if (px_task_start(vm, &conf, NULL, &err)) {
         return luaL_error(L, "cannot start a task: %s", err.text);
     }

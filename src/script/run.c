@@ -19,6 +19,15 @@ struct run *px_run_check(lua_State *L)
     return *box;
 }
 
+struct run *px_run_check_own(lua_State *L)
+{
+    struct run *run = px_run_check(L);
+    if (run->vm->running != run->task) {
+        luaL_error(L, "only the request's own task may answer it");
+    }
+    return run;
+}
+
 // -- Waiting --------------------------------------------------------------------------------------
 
 static void stop_waiting(struct run *run)
@@ -235,7 +244,9 @@ static void end_run(struct run *run, const char *outcome)
     }
     snprintf(run->failure, sizeof(run->failure), "%s", outcome);
     struct px_error err;
-    struct px_task_conf conf = { .push = push_done, .on_end = on_done_end, .user = run };
+    struct px_task_conf conf = {
+        .push = push_done, .on_end = on_done_end, .user = run, .aside = true
+    };
     if (px_task_start(run->vm, &conf, &run->task, &err)) {
         px_log(PX_LOG_ERROR, "script", "after a request: %s", err.text);
         free_run(run);

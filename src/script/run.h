@@ -44,6 +44,9 @@ struct run {
 /// The run of the `ex` at argument 1; raises when its request is over.
 struct run *px_run_check(lua_State *L);
 
+/// The same for what waits or changes the answer: the request's own task alone may call that.
+struct run *px_run_check_own(lua_State *L);
+
 /// Starts to wait; use as `return px_run_await(...)`. `ms` 0: as long as it takes.
 int px_run_await(lua_State *L, struct run *run, enum run_wait what, uint64_t ms);
 

@@ -40,7 +40,7 @@ static struct px_block *check_body(lua_State *L, int arg)
 /// or nil, a code and words.
 static int l_send(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     px_task_check(L);
     struct px_fetch_header headers[PX_LUA_HEADERS_MAX];
     struct px_fetch_request request = { .headers = headers, .times = run->vm->conf.times };
@@ -92,7 +92,7 @@ static int l_reply_headers(lua_State *L)
 /// a code and words.
 static int l_collect(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     lua_Integer limit = luaL_checkinteger(L, 2);
     luaL_argcheck(L, limit > 0, 2, "must be positive");
     px_reply_collect(check_reply(L, run), (size_t)limit);
@@ -102,7 +102,7 @@ static int l_collect(lua_State *L)
 /// events(keep): from now on next() gives events; with `keep` relay() may still follow.
 static int l_events(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     px_reply_events(check_reply(L, run), lua_toboolean(L, 2));
     return 0;
 }
@@ -111,7 +111,7 @@ static int l_events(lua_State *L)
 /// end.
 static int l_next(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     lua_Number seconds = luaL_optnumber(L, 2, 0);
     luaL_argcheck(L, seconds >= 0 && seconds <= 86400, 2, "must be 0 to 86400 seconds");
     check_reply(L, run);
@@ -185,7 +185,7 @@ static void read_taps(lua_State *L, int idx, struct run *run)
 /// words. The caller finishes the answer.
 static int l_relay(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     px_task_check(L);
     struct px_reply *reply = check_reply(L, run);
     struct px_http_header headers[HEADERS_MAX + PX_LUA_HEADERS_MAX];
@@ -241,7 +241,7 @@ static int l_tapped(lua_State *L)
 /// cancel(): ends the transfer.
 static int l_cancel(lua_State *L)
 {
-    px_run_drop_reply(px_run_check(L));
+    px_run_drop_reply(px_run_check_own(L));
     return 0;
 }
 

@@ -153,7 +153,7 @@ static int l_body(lua_State *L)
 /// release(): nobody needs the request's bytes again: its body and those made from it are freed.
 static int l_release(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     px_body_release_all(&run->bodies);
     px_exchange_drop_body(run->ex);
     if (run->reply) {
@@ -182,7 +182,7 @@ static int check_status(lua_State *L, int arg)
 /// answer(status, headers, body): a whole answer; `body` is a string or nil.
 static int l_answer(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     int status = check_status(L, 2);
     struct px_http_header headers[PX_LUA_HEADERS_MAX];
     size_t count = read_headers(L, 3, headers);
@@ -194,7 +194,7 @@ static int l_answer(lua_State *L)
 /// start(status, headers): an answer whose body follows in pieces.
 static int l_start(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     int status = check_status(L, 2);
     struct px_http_header headers[PX_LUA_HEADERS_MAX];
     size_t count = read_headers(L, 3, headers);
@@ -205,7 +205,7 @@ static int l_start(lua_State *L)
 /// write(text): a piece of the body; waits while the client does not take what is queued.
 static int l_write(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     px_exchange_write(run->ex, check_text(L, 2));
     return px_exchange_full(run->ex) ? px_run_await(L, run, RUN_DRAIN, 0) : 0;
 }
@@ -213,14 +213,14 @@ static int l_write(lua_State *L)
 /// finish(): the body is complete.
 static int l_finish(lua_State *L)
 {
-    px_exchange_finish(px_run_check(L)->ex);
+    px_exchange_finish(px_run_check_own(L)->ex);
     return 0;
 }
 
 /// abort(): the body cannot be completed; the connection is cut.
 static int l_abort(lua_State *L)
 {
-    px_exchange_abort(px_run_check(L)->ex);
+    px_exchange_abort(px_run_check_own(L)->ex);
     return 0;
 }
 
@@ -239,7 +239,7 @@ static int l_sent(lua_State *L)
 /// keep(record): gives the table to main.done() when the request is over.
 static int l_keep(lua_State *L)
 {
-    struct run *run = px_run_check(L);
+    struct run *run = px_run_check_own(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     luaL_unref(L, LUA_REGISTRYINDEX, run->record_ref);

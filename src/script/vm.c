@@ -152,6 +152,12 @@ void px_vm_free(struct px_vm *vm)
 void px_vm_stop(struct px_vm *vm)
 {
     px_run_stop_all(vm);
+    for (struct px_task *task = vm->all, *next; task; task = next) {
+        next = task->next;
+        if (task->aside) {
+            px_task_cancel(task);
+        }
+    }
 }
 
 void px_vm_kill(struct px_vm *vm)

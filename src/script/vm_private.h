@@ -18,6 +18,7 @@ struct px_task {
     int ref;  ///< Anchors `co` in the registry.
     int nargs;
     struct px_op *op;    ///< What the task waits for, NULL while it runs.
+    bool aside;          ///< No client waits for it.
     bool canceled;       ///< Canceled while it ran; ends when it next waits or returns.
     bool preempted;      ///< The hook made it give way; it goes on by itself.
     const char *doomed;  ///< Why it must end, or NULL.
