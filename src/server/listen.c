@@ -11,8 +11,7 @@ static void on_accept(void *user, struct px_conn *conn)
 {
     struct worker *worker = user;
     px_host_serve(worker->host, conn);
-    size_t limit = worker->shares->generation->config->connections / worker->server->worker_count;
-    if (px_host_connections(worker->host) >= (limit ? limit : 1) && !worker->full) {
+    if (px_host_connections(worker->host) >= worker_room(worker) && !worker->full) {
         worker->full = true;
         px_log(PX_LOG_WARN, "listen", "worker %u has %zu connections: it accepts no more for now",
                worker->number, px_host_connections(worker->host));

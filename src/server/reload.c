@@ -28,9 +28,10 @@ struct reload {
     struct px_timer quiet, look;
     struct px_watch *watches[WATCHES_MAX];
     size_t watch_count;
-    uint64_t print;  ///< Fingerprint of what the newest generation was read from.
-    bool asked;      ///< A reload is wanted whatever the fingerprint says.
-    bool waits;      ///< Too many generations live: said so once.
+    uint64_t print;   ///< Fingerprint of what the newest generation was read from.
+    atomic_bool due;  ///< A message that asks for a reload is under way: one is enough.
+    bool asked;       ///< A reload is wanted whatever the fingerprint says.
+    bool waits;       ///< Too many generations live: said so once.
 };
 
 static struct reload reload;
@@ -183,19 +184,24 @@ static void log_report(const struct px_config_report *report)
     }
 }
 
-/// Makes all workers' shares first: either all get one or none does.
+/// Makes all workers' shares first: either all get one or none does. A gateway that stops hands
+/// nothing over: its workers may not look at their mail any more.
 static bool hand_over(struct server *server, struct generation *generation)
 {
     struct share *shares[PX_WORKERS_MAX] = { NULL };
-    struct px_error err;
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        if (generation_share(generation, &server->workers[i], &shares[i], &err)) {
-            px_log(PX_LOG_ERROR, "reload", "%s", err.text);
-            while (i-- > 0) {
-                share_free(shares[i]);
-            }
-            return false;
+    struct px_error err = { PX_OK, "" };
+    unsigned made = 0;
+    while (made < server->worker_count && !server->stopping &&
+           !generation_share(generation, &server->workers[made], &shares[made], &err)) {
+        made++;
+    }
+    if (made < server->worker_count || server->stopping) {
+        px_log(server->stopping ? PX_LOG_INFO : PX_LOG_ERROR, "reload", "%s",
+               server->stopping ? "given up: the gateway stops" : err.text);
+        while (made-- > 0) {
+            share_free(shares[made]);
         }
+        return false;
     }
     for (unsigned i = 0; i < server->worker_count; i++) {
         if (px_post_sure(server->workers[i].loop, adopt, shares[i])) {
@@ -252,6 +258,9 @@ static void try_reload(void)
 {
     struct server *server = reload.server;
     static uint64_t since_ms;
+    if (server->stopping) {
+        return;
+    }
     if (server->generations < GENERATIONS_MAX) {
         reload.waits = reload.asked = false;
         do_reload(server);
@@ -295,14 +304,16 @@ static void on_look(void *user)
 static void on_ask(void *user)
 {
     struct reload *self = user;
+    self->due = false;
     self->asked = true;
     on_quiet(self);
 }
 
 void reload_ask(struct server *server)
 {
-    if (px_post(server->reload_loop, on_ask, &reload)) {
-        px_log(PX_LOG_ERROR, "reload", "too many reloads are asked for");
+    if (!atomic_exchange(&reload.due, true) && px_post_sure(server->reload_loop, on_ask, &reload)) {
+        reload.due = false;
+        px_log(PX_LOG_ERROR, "reload", "out of memory");
     }
 }
 

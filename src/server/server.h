@@ -114,6 +114,9 @@ void worker_deinit(struct worker *worker);
 /// Makes a share the one that new requests get. On the worker's thread, or before it runs.
 void worker_adopt(struct worker *worker, struct share *share);
 
+/// How many connections it may have; at least one.
+size_t worker_room(const struct worker *worker);
+
 /// Messages to a worker.
 void worker_stop(void *worker);
 

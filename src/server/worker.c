@@ -94,9 +94,15 @@ void worker_adopt(struct worker *worker, struct share *share)
 // -- Looking after things
 // ---------------------------------------------------------------------------
 
-static void accept_again(struct worker *worker)
+size_t worker_room(const struct worker *worker)
 {
     size_t limit = worker->shares->generation->config->connections / worker->server->worker_count;
+    return limit ? limit : 1;
+}
+
+static void accept_again(struct worker *worker)
+{
+    size_t limit = worker_room(worker);
     if (worker->full && px_host_connections(worker->host) < limit) {
         worker->full = false;
         for (size_t i = 0; i < worker->listener_count; i++) {
