@@ -45,9 +45,15 @@ local function filter_of(q, ctx)
   return rules.filter(subject_of(q), q.message or q)
 end
 
-local function failure_of(event)
+--- The words of an upstream's error event, without the account's secret.
+local function words_of(q, event)
+  return type(event.message) == 'string' and refuse.without_secret(event.message, q.signed_by)
+    or event.message
+end
+
+local function failure_of(q, event)
   return {
-    status = event.status or 502, code = event.code or 'internal', message = event.message,
+    status = event.status or 502, code = event.code or 'internal', message = words_of(q, event),
     type = event.type, raw_code = event.raw_code, retry_after = event.retry_after,
     upstream = true, upstream_status = event.status,
   }
@@ -61,6 +67,7 @@ local function note(q, events)
       q.usage = event
     elseif kind == 'error' then
       q.failed = event.code
+      event.message = words_of(q, event)
     end
   end
 end
@@ -119,7 +126,7 @@ local function stream_sink(q, ctx)
       if kind == 'error' then
         over = true
         q.failed = events[i].code
-        q.status = refuse.answer(ex, q.speaks, failure_of(events[i]))
+        q.status = refuse.answer(ex, q.speaks, failure_of(q, events[i]))
         return false
       elseif not NO_CONTENT[kind] then
         for j = i + 1, #events do
@@ -183,7 +190,7 @@ local function unary_sink(q, ctx)
       if events[i].kind == 'error' then
         over = true
         q.failed = events[i].code
-        q.status = refuse.answer(ex, q.speaks, failure_of(events[i]))
+        q.status = refuse.answer(ex, q.speaks, failure_of(q, events[i]))
         return false
       end
       all[#all + 1] = events[i]
@@ -333,7 +340,7 @@ local function hold(q, ctx)
       local event = events[i]
       if event.kind == 'error' then
         q.failed = event.code
-        q.status = refuse.answer(ex, q.speaks, failure_of(event))
+        q.status = refuse.answer(ex, q.speaks, failure_of(q, event))
         return false
       elseif not NO_CONTENT[event.kind] then
         return true
@@ -364,7 +371,7 @@ local function relay_stream(q, at, status, ctx)
       kind = 'error', code = code == 'timeout' and code or 'cut', message = failure, status = 502,
     })
     if text then
-      ex:write(text)
+      ex:write('\n\n' .. text)  -- The upstream may have stopped inside a line.
     end
   end
   ex:finish()

@@ -141,7 +141,7 @@ function M.pass(ex, failure, status, text, headers, account)
   }
   for name, value in pairs(headers) do
     if passed(name) then
-      out[name] = value
+      out[name] = M.without_secret(value, account)
     end
   end
   ex:answer(status, out, M.without_secret(text, account))

@@ -222,7 +222,7 @@ function M.target(model, provider)
   local target = known[key]
   if not target then
     target = find_target(model, provider)
-    if target and count < 1000 then
+    if target and count < 1000 and #key < 200 then  -- A name may be as long as a body.
       known[key] = target
       count = count + 1
     end
