@@ -53,7 +53,10 @@ static void on_count(lua_State *L, lua_Debug *ar)
     struct px_task *task = vm->running;
     if (!task) {
         if (vm->load_end_ns && px_clock_ns() > vm->load_end_ns) {
-            luaL_error(L, "loading takes too long");
+            luaL_where(L, 0);
+            lua_pushliteral(L, "loading takes too long");
+            lua_concat(L, 2);
+            lua_error(L);
         }
         return;
     }
