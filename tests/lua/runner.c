@@ -28,9 +28,13 @@ static int run_file(lua_State *L)
     return 0;
 }
 
-/// Gives the engine's modules to Lua's own require(), which takes the place of the bundle's.
+/// Gives the engine's modules to Lua's own require(), which takes the place of the bundle's. So
+/// does its xpcall(), whose handler still sees where the error was.
 static void open_require(lua_State *L)
 {
+    lua_pushcfunction(L, luaopen_base);
+    lua_pushliteral(L, "");
+    lua_call(L, 1, 0);
     lua_pushcfunction(L, luaopen_package);
     lua_call(L, 0, 0);
     lua_getglobal(L, "package");

@@ -223,9 +223,9 @@ WORLD const char *run_code(struct world *world, const char *code)
     return text;
 }
 
-#define assert_contains(text, part)                                                                \
-    do {                                                                                           \
-        if (!strstr(text, part)) {                                                                 \
-            fail_msg("\"%s\" is not in \"%s\"", part, text);                                       \
-        }                                                                                          \
-    } while (0)
+WORLD void assert_contains(const char *text, const char *part)
+{
+    if (!strstr(text, part)) {
+        fail_msg("\"%s\" is not in \"%s\"", part, text);
+    }
+}
