@@ -86,8 +86,7 @@ static void on_stop(void *user)
 {
     struct server *server = user;
     if (!server->stopping) {
-        px_log(PX_LOG_INFO, "stop", "no new requests; those that run have up to %u seconds",
-               server->newest->config->timeouts.shutdown / 1000);
+        px_log(PX_LOG_INFO, "stop", "no new requests; those that run may end in time");
     }
     server->stopping = true;
     for (unsigned i = 0; i < server->worker_count; i++) {
@@ -104,7 +103,8 @@ static void on_hangup(void *user)
     reload_ask(user);
 }
 
-static enum px_status start_workers(struct server *server, struct px_error *err)
+/// Makes the workers with their listeners; none runs yet.
+static enum px_status make_workers(struct server *server, struct px_error *err)
 {
     struct generation *generation = server->newest;
     enum px_status st = PX_OK;
@@ -119,10 +119,17 @@ static enum px_status start_workers(struct server *server, struct px_error *err)
             st = listen_apply(worker, generation, err);
         }
     }
+    return st;
+}
+
+static enum px_status start_threads(struct server *server, struct px_error *err)
+{
+    enum px_status st = px_log_start(STDERR_FILENO, err);
     for (unsigned i = 0; i < server->worker_count && !st; i++) {
         st = worker_start(&server->workers[i], err);
     }
-    return st;
+    st = st ? st : reload_start(server, err);
+    return st ? st : watchdog_start(server, err);
 }
 
 static enum px_status probe(const struct px_config *config, struct px_error *err)
@@ -138,33 +145,34 @@ static enum px_status probe(const struct px_config *config, struct px_error *err
     return PX_OK;
 }
 
-static enum px_status start(struct server *server, struct px_error *err)
+#define SIGNALS 3
+
+static enum px_status take_signals(struct server *server, struct px_signal *signals[SIGNALS],
+                                   struct px_error *err)
+{
+    signals[0] = px_signal_new(server->loop, SIGTERM, on_stop, server);
+    signals[1] = px_signal_new(server->loop, SIGINT, on_stop, server);
+    signals[2] = px_signal_new(server->loop, SIGHUP, on_hangup, server);
+    if (!signals[0] || !signals[1] || !signals[2]) {
+        return px_fail(err, PX_ENOMEM, "cannot wait for signals");
+    }
+    return PX_OK;
+}
+
+/// Signals are taken before anybody can see that it serves, and what is printed is read before
+/// other threads may change it.
+static enum px_status start(struct server *server, struct px_signal *signals[SIGNALS],
+                            bool made_key, struct px_error *err)
 {
     struct px_config *config = server->newest->config;
     server->worker_count = config->workers < PX_WORKERS_MAX ? config->workers : PX_WORKERS_MAX;
     enum px_status st = px_config_lock(config->data_dir, &server->lock_fd, err);
     st = st ? st : probe(config, err);
-    st = st ? st : start_workers(server, err);
-    st = st ? st : reload_start(server, err);
-    return st ? st : watchdog_start(server, err);
-}
-
-/// Waits for a signal to stop, then for the workers.
-static enum px_status run(struct server *server, struct px_error *err)
-{
-    struct px_signal *signals[] = {
-        px_signal_new(server->loop, SIGTERM, on_stop, server),
-        px_signal_new(server->loop, SIGINT, on_stop, server),
-        px_signal_new(server->loop, SIGHUP, on_hangup, server),
-    };
-    enum px_status st = PX_OK;
-    if (!signals[0] || !signals[1] || !signals[2]) {
-        st = px_fail(err, PX_ENOMEM, "cannot wait for signals");
-    } else {
-        px_loop_run(server->loop);
-    }
-    for (size_t i = 0; i < 3; i++) {
-        px_signal_free(signals[i]);
+    st = st ? st : make_workers(server, err);
+    st = st ? st : take_signals(server, signals, err);
+    if (!st) {
+        print_welcome(server, made_key);
+        st = start_threads(server, err);
     }
     return st;
 }
@@ -193,13 +201,10 @@ static void end(struct server *server)
 static int serve_until_stopped(struct server *server, bool made_key)
 {
     struct px_error err = { PX_OK, "" };
-    enum px_status st = start(server, &err);
+    struct px_signal *signals[SIGNALS] = { NULL };
+    enum px_status st = start(server, signals, made_key, &err);
     if (!st) {
-        print_welcome(server, made_key);
-        st = px_log_start(STDERR_FILENO, &err);
-    }
-    if (!st) {
-        st = run(server, &err);
+        px_loop_run(server->loop);  // Until a signal.
     } else {
         for (unsigned i = 0; i < server->worker_count; i++) {
             if (server->workers[i].running &&
@@ -207,6 +212,10 @@ static int serve_until_stopped(struct server *server, bool made_key)
                 abort();
             }
         }
+    }
+    // From here on a second signal does what it does to any program: it ends it at once.
+    for (size_t i = 0; i < SIGNALS; i++) {
+        px_signal_free(signals[i]);
     }
     end(server);
     px_log_stop();

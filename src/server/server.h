@@ -76,7 +76,8 @@ struct server {
     unsigned worker_count;
     struct px_loop *reload_loop;
     pthread_t reload_thread, watchdog_thread;
-    bool reload_running, watchdog_running;
+    atomic_bool reload_running;
+    bool watchdog_running;
     atomic_bool stopping;
     atomic_uint generations;    ///< Live ones.
     struct generation *newest;  ///< Reload thread's (the main thread's until that runs).
@@ -120,7 +121,8 @@ size_t worker_room(const struct worker *worker);
 /// Messages to a worker.
 void worker_stop(void *worker);
 
-/// Makes the worker look after what it keeps waiting: room for connections, old generations, a stop.
+/// Makes the worker look after what it keeps waiting: room for connections, old generations, a
+/// stop.
 void worker_tick_soon(struct worker *worker);
 
 // -- listen.c
