@@ -9,7 +9,8 @@ struct px_net_limits px_net_limits = {
     .handshake_ms = 10000,
     .drain_ms = 10000,
     .linger_ms = 2000,
-    // A client that sends a body of twice the usual limit to its end still reads why it was refused.
+    // A client that sends a body of twice the usual limit to its end still reads why it was
+    // refused.
     .linger_bytes = (size_t)64 << 20,
 };
 
