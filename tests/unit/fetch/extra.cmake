@@ -1,5 +1,5 @@
 if(TARGET fetch_test_memory)
-    px_wrap(fetch_test_memory malloc calloc realloc)
+    px_wrap(fetch_test_memory malloc calloc realloc free)
 endif()
 
 # Most tests go to 127.0.0.1 over plain HTTP. They run again with everything in the library's lane.
