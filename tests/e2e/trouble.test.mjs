@@ -306,7 +306,7 @@ function rss(pid) {
 }
 
 for (const [client, upstream] of [['openai', 'openai'], ['anthropic', 'openai']]) {
-  test(`a ${client} client that reads a byte a second stops the ${upstream} upstream, and memory `
+  test(`a client (${client}) that hardly reads stops its upstream (${upstream}), and memory `
     + 'stays bounded', async () => {
     const count = endless(stage[UPSTREAM[upstream].fake], UPSTREAM[upstream].frames);
     const { target, body } = CLIENT[client];
