@@ -24,6 +24,7 @@ struct px_host_conf {
     uint32_t keep_alive_ms;  ///< An idle connection is closed.
     uint32_t body_ms;        ///< Between two pieces of a request's body.
     uint32_t stall_ms;       ///< A client that takes nothing of its answer for so long is cut.
+    uint32_t room_ms;        ///< How long a body waits for memory; 0: 10 seconds.
     size_t body_limit;       ///< Bytes of one body, codings undone.
     size_t bodies_limit;     ///< Bytes of all bodies in memory; over it reading waits, then 503.
 };

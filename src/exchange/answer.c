@@ -67,7 +67,9 @@ void px_exchange_start(struct px_exchange *ex, int status, const struct px_http_
     }
     ex->answer = ANSWER_OPEN;
     ex->left = length;
-    if (length < 0 && !has_no_body(status)) {
+    if (has_no_body(status)) {
+        ex->head_only = true;  // What is written for it would be taken for the next answer.
+    } else if (length < 0) {
         ex->chunked = ex->head.minor == 1;
         ex->keep_alive = ex->keep_alive && ex->chunked;
     }

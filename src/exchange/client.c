@@ -12,7 +12,7 @@
 #include "px/log.h"
 
 #define KEEP_MAX (PX_HTTP_HEAD_MAX + (64 << 10))
-#define MEMORY_WAIT_MS 10000
+#define ROOM_MS 10000
 
 static void take(struct client *client, struct px_str bytes);
 
@@ -125,7 +125,8 @@ static void take_body(struct client *client, struct px_str bytes)
     if (st == PX_ECANCELED) {
         if (!client->waits) {
             client->waits = true;
-            arm(client, MEMORY_WAIT_MS);
+            uint32_t ms = client->host->conf.room_ms;
+            arm(client, ms ? ms : ROOM_MS);
         }
         set_reading(client, false);
         keep(client, bytes);

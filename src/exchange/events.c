@@ -51,7 +51,9 @@ void events_take(struct px_reply *reply, struct px_str bytes)
 
 void events_end(struct px_reply *reply)
 {
-    if (!reply->broken && px_sse_end(&reply->sse, on_event, reply)) {
+    // The last event of a stream that was cut may be a half one.
+    bool whole = reply->failure == PX_FETCH_NONE;
+    if (whole && !reply->broken && px_sse_end(&reply->sse, on_event, reply)) {
         reply->broken = true;
     }
 }

@@ -340,6 +340,31 @@ static void test_bodies_wait_for_room_and_go_on(void **state)
     site_close(&site);
 }
 
+static void test_a_body_that_waits_too_long_for_room_is_refused(void **state)
+{
+    (void)state;
+    struct px_host_conf conf = site_conf;
+    conf.bodies_limit = 100000;
+    conf.room_ms = 60;
+    struct site site;
+    site_open(&site, &conf);
+    int first = dial(&site);
+    say(first, "POST /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 80000\r\n\r\n");
+    assert_true(pour(&site, first, 80000, false));
+    held(&site, 0);
+    int second = dial(&site);
+    say(second, HEAD "Content-Length: 60000\r\n\r\n");
+    pour(&site, second, 60000, false);
+    hear(&site, second, "HTTP/1.1 503 ");
+    assert_has(&site, "Too many request bodies are in flight");
+    assert_int_equal(site.stats.body_bytes, 80000);
+    close(second);
+    end_held(&site, 0);
+    assert_int_equal(site.stats.body_bytes, 0);
+    close(first);
+    site_close(&site);
+}
+
 static void test_a_client_may_leave_in_every_state(void **state)
 {
     (void)state;
@@ -436,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_what_comes_too_slowly_is_ended),
         cmocka_unit_test(test_a_head_that_drips_is_ended_too),
         cmocka_unit_test(test_bodies_wait_for_room_and_go_on),
+        cmocka_unit_test(test_a_body_that_waits_too_long_for_room_is_refused),
         cmocka_unit_test(test_a_client_may_leave_in_every_state),
         cmocka_unit_test(test_the_driver_is_told_that_its_client_left),
         cmocka_unit_test(test_a_stopped_host_closes_idle_connections_and_ends_the_others_politely),
