@@ -1,4 +1,5 @@
-// A fetcher drives one multi handle from its loop.
+// A fetcher drives one multi handle from its loop. (The lean lane, lane.h, is driven by its
+// sockets; what it has for the top of the loop comes through the same queue.)
 //
 // The library's callbacks only mark transfers and queue them. run() works at the top of the loop:
 // it opens, resumes and ends transfers, and gives the library the time it asks for. A timer of the

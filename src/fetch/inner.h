@@ -35,7 +35,7 @@ struct px_fetch {
     CURL *easy;
     struct px_fetch *queue_next;
 
-    bool lean;  ///< In the lean lane (lane.h); its members are at the end of the fixed part.
+    bool lean;  ///< In the lean lane (lane.h).
     bool queued;
     bool opened;     ///< The easy handle is in the multi handle.
     bool busy;       ///< Opened, and the library has not reported its end.
@@ -54,7 +54,7 @@ struct px_fetch {
 
     enum fetch_phase phase;
     enum px_fetch_failure failure;
-    CURLcode code;           ///< What the library said, if the failure is its.
+    CURLcode code;           ///< What the library said, or would say.
     enum fetch_limit limit;  ///< Which limit was passed, if that is the failure.
     const char *fault;       ///< Words for a failure of neither kind.
 
@@ -71,8 +71,9 @@ struct px_fetch {
     struct px_target target, proxy;                  ///< No proxy: `proxy.host` is empty.
     struct curl_slist *headers;                      ///< The first of `nodes`.
     const char *method, *url, *proxy_url, *ca_file;  ///< Behind `nodes`. NULL: not given.
-    char error[CURL_ERROR_SIZE];
+    char error[CURL_ERROR_SIZE];                     ///< Either lane's.
 
+    // The lean lane's; it needs `code`, `answer.done` and `error` too, so that texts are the same.
     struct px_lane_conn *conn;
     struct px_reader reader;
     const char *out;  ///< The request's head, behind this struct.

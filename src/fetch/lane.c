@@ -89,10 +89,11 @@ static void on_working(struct px_fetch *fetch, int events)
     if (fetch->over || !(failed || events & PX_POLL_READ)) {
         return;
     }
-    if (is_reading(fetch) && !fetch->conn->rest.len && !px_lane_receive(fetch)) {
+    bool reads = is_reading(fetch) && !fetch->conn->rest.len;
+    if (reads && !px_lane_receive(fetch)) {
         return;
     }
-    if (failed && fetch->conn) {
+    if (failed || !reads) {
         px_lane_watch(fetch);
     }
 }

@@ -163,6 +163,23 @@ void px_fetch_end(struct px_fetch *fetch, CURLcode code)
     }
 }
 
+/// Readies the transfer for its lane.
+static enum px_status enter_lane(struct px_fetch *fetch, bool http2)
+{
+    struct px_fetcher *fetcher = fetch->fetcher;
+    if (fetch->lean) {
+        px_lane_start(fetch);
+        return PX_OK;
+    }
+    fetch->easy = px_fetcher_take_easy(fetcher, fetch->streamed);
+    if (!fetch->easy || px_easy_setup(fetch, http2, fetcher->max_idle > 0)) {
+        curl_easy_cleanup(fetch->easy);
+        return PX_ENOMEM;
+    }
+    px_fetcher_queue(fetch);
+    return PX_OK;
+}
+
 enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_request *request,
                               const struct px_fetch_fns *fns, void *user, struct px_fetch **out,
                               struct px_error *err)
@@ -177,21 +194,11 @@ enum px_status px_fetch_start(struct px_fetcher *fetcher, const struct px_fetch_
     fetch->user = user;
     fetch->started = fetch->active = px_clock_ms();
     fetch->timer = (struct px_timer){ .fn = px_limit_on_timer, .user = fetch };
-    if (fetch->lean) {
-        fetcher->live++;
-        px_lane_start(fetch);
-        px_limit_arm(fetch);
-        *out = fetch;
-        return PX_OK;
-    }
-    fetch->easy = px_fetcher_take_easy(fetcher, fetch->streamed);
-    if (!fetch->easy || px_easy_setup(fetch, request->http2, fetcher->max_idle > 0)) {
-        curl_easy_cleanup(fetch->easy);
+    if (enter_lane(fetch, request->http2)) {
         free_fetch(fetch);
         return px_fail(err, PX_ENOMEM, "no memory for a transfer");
     }
     fetcher->live++;
-    px_fetcher_queue(fetch);
     px_limit_arm(fetch);
     *out = fetch;
     return PX_OK;

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "inner.h"
+
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 static void serve_hello(struct peer *peer)
@@ -322,6 +324,75 @@ static void test_a_host_of_the_callers_replaces_ours(void **state)
     fake_stop(&fake);
 }
 
+/// Answers when the flag says so, head and half of the body first.
+static void serve_late(struct peer *peer)
+{
+    if (fake_read(peer)) {
+        while (!atomic_load(&peer->fake->flag)) {
+            usleep(1000);
+        }
+        fake_say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+        usleep(20000);
+        fake_say(peer, "hello");
+        fake_say(peer, "there");
+    }
+    fake_wait_closed(peer);
+}
+
+static void test_a_pause_before_the_answer_lets_only_the_head_through(void **state)
+{
+    (void)state;
+    struct fake fake = { 0 };
+    struct client client = { 0 };
+    struct heard heard = { 0 };
+    char url[128];
+    fake_start(&fake, serve_late);
+    client_open(&client, 8);
+    start(&client, &(struct px_fetch_request){ .url = str_of(url_of(&fake, url)) }, &heard);
+    px_fetch_pause(heard.fetch);
+    atomic_store(&fake.flag, true);
+    uint64_t beats = px_loop_beats(client.loop);
+    rounds_left = 50;
+    client_run(&client, some_rounds_later, NULL);
+    assert_int_equal(heard.heads, 1);
+    assert_int_equal(heard.pieces, 0);
+    assert_true(px_loop_beats(client.loop) - beats < 80);  // What is not read does not wake it.
+    px_fetch_resume(heard.fetch);
+    client_run(&client, NULL, &heard);
+    assert_int_equal(heard.failure, PX_FETCH_NONE);
+    assert_string_equal(heard.data, "hellothere");
+    heard_free(&heard);
+    client_close(&client);
+    fake_stop(&fake);
+}
+
+static void test_a_paused_transfer_keeps_one_read_at_most(void **state)
+{
+    (void)state;
+    for (int streamed = 0; streamed < 2; streamed++) {
+        struct fake fake = { 0 };
+        struct client client = { .user = &fake };
+        struct heard heard = { .on_head = pause_now };
+        char url[128];
+        fake_start(&fake, serve_flood);
+        client_open(&client, 8);
+        start(&client,
+              &(struct px_fetch_request){ .url = str_of(url_of(&fake, url)), .streamed = streamed },
+              &heard);
+        rounds_left = 50;
+        client_run(&client, some_rounds_later, NULL);
+        assert_int_equal(heard.pieces, 0);
+        assert_true(heard.fetch->conn->rest.len <=
+                    (size_t)(streamed ? PX_LANE_READ_STREAMED : PX_LANE_READ));
+        px_fetch_resume(heard.fetch);
+        client_run(&client, NULL, &heard);
+        check_flood(&heard);
+        heard_free(&heard);
+        client_close(&client);
+        fake_stop(&fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +405,8 @@ int main(void)
         cmocka_unit_test(test_addresses_of_both_kinds_and_localhost_are_reached),
         cmocka_unit_test(test_failures_to_connect_say_why),
         cmocka_unit_test(test_a_host_of_the_callers_replaces_ours),
+        cmocka_unit_test(test_a_pause_before_the_answer_lets_only_the_head_through),
+        cmocka_unit_test(test_a_paused_transfer_keeps_one_read_at_most),
     };
     return cmocka_run_group_tests_name("lane", tests, fetch_setup, fetch_teardown);
 }
