@@ -7,6 +7,7 @@
 local px = require('px')
 rawset(_G, 'px', px)
 
+local answer = require('policy.answer')
 local attempt = require('policy.attempt')
 local core = require('px.core')
 local json = require('px.json')
@@ -237,6 +238,8 @@ function M.failed(ex, why)
   if not ex:started() then
     refuse.answer(ex, protocol, failure)
     return
+  elseif answer.whole[ex] then
+    return ex:abort()
   end
   local write = protocol.stream.writer({
     model = '', id = core.id(), now = math.floor(core.now()), lost = function() end, settings = {},

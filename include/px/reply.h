@@ -99,6 +99,10 @@ struct px_str px_reply_tapped(const struct px_reply *reply, size_t at);
 /// True when the terminator `[DONE]` was relayed.
 bool px_reply_done(const struct px_reply *reply);
 
+/// True when the relayed stream could not be read to its end (an event was larger than 8 MiB):
+/// nobody knows whether it is complete.
+bool px_reply_blind(const struct px_reply *reply);
+
 /// The client takes data again (its driver's on_drain).
 void px_reply_resume(struct px_reply *reply);
 

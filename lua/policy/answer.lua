@@ -7,9 +7,11 @@ local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
 
-local M = {}
+local M = {
+  whole = setmetatable({}, { __mode = 'k' }),  -- Answers that are one body, not a stream.
+}
 
-local UNARY_LIMIT = 64 * 1024 * 1024
+local UNARY_LIMIT = 32 * 1024 * 1024
 local HOLD_SECONDS, QUIET_SECONDS = 10, 15
 
 local RELAY_HEADERS = { ['access-control-allow-origin'] = '*' }
@@ -274,6 +276,12 @@ local function read_unary(q, at, protocol, ctx)
   if not text then
     q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
     return
+  elseif code then
+    q.status = refuse.answer(ex, q.speaks, {
+      status = 502, code = 'internal',
+      message = ('The answer of the upstream %s is larger than 32 MiB.'):format(at.upstream.id),
+    })
+    return
   end
   local body = json.decode(text)
   if type(body) ~= 'table' then
@@ -299,6 +307,7 @@ end
 local function relay_unary(q, at, status)
   local ex = q.ex
   local tap = rules.done and q.speaks.stream.tap or nil
+  M.whole[ex] = true
   local ok, code, words = ex:relay(status, RELAY_HEADERS, false, tap)
   q.status = status
   if ok then
@@ -361,9 +370,10 @@ local function relay_stream(q, at, status, ctx)
   q.status = status
   q.body = nil
   local ok, code, words = ex:relay(status, STREAM_HEADERS, true, stream.tap, stream.keepalive)
-  local complete, usage = stream.tapped(ex:tapped())
+  local found = ex:tapped()
+  local complete, usage = stream.tapped(found)
   q.usage = usage
-  if not complete then
+  if not complete and not (ok and found.blind) then
     q.failed = code or 'cut'
     local failure = ok and 'The upstream ended its stream before it was complete.'
       or refuse.transfer(at.upstream, code, words).message

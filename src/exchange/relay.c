@@ -249,6 +249,11 @@ bool px_reply_done(const struct px_reply *reply)
     return reply->relay && reply->relay->done;
 }
 
+bool px_reply_blind(const struct px_reply *reply)
+{
+    return reply->relay && reply->relay->taps_off;
+}
+
 void relay_free(struct px_reply *reply)
 {
     struct relay *relay = reply->relay;

@@ -218,7 +218,8 @@ static int l_relay(lua_State *L)
     return px_run_await(L, run, RUN_RELAY, 0);
 }
 
-/// tapped(): what the taps found: a table of member name and data; `done` is true after [DONE].
+/// tapped(): what the taps found: a table of member name and data; `done` is true after [DONE],
+/// `blind` when the stream could not be read to its end.
 static int l_tapped(lua_State *L)
 {
     struct run *run = px_run_check(L);
@@ -234,6 +235,10 @@ static int l_tapped(lua_State *L)
     if (px_reply_done(reply)) {
         lua_pushliteral(L, "[DONE]");
         lua_setfield(L, -2, "done");
+    }
+    if (px_reply_blind(reply)) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "blind");
     }
     return 1;
 }
