@@ -103,6 +103,7 @@ static int push_body(struct run *run, lua_State *L)
         return push_failure(run, L);
     }
     struct px_block *block = px_reply_body(run->reply);
+    px_guard_allow(run->task, block ? block->len : 0);
     lua_pushlstring(L, block ? block->ptr : "", block ? block->len : 0);
     lua_pushboolean(L, px_reply_truncated(run->reply));
     return 2;

@@ -220,8 +220,9 @@ enum px_status px_task_start(struct px_vm *vm, const struct px_task_conf *conf,
     task->on_end = conf->on_end;
     task->user = conf->user;
     task->aside = conf->aside;
-    task->max_slices = 25 + (unsigned)(25 * (conf->body_bytes >> 20));
-    task->share = (16u << 20) + 6 * conf->body_bytes;
+    task->max_slices = 25;
+    task->share = 16u << 20;
+    px_guard_allow(task, conf->body_bytes);
 
     struct start start = { task, conf };
     if (lua_cpcall(vm->L, do_start, &start)) {

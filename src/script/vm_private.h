@@ -105,6 +105,9 @@ const char *px_lua_error_text(lua_State *L);
 
 // -- guard.c: what a script may use up --------------------------------------------------------
 
+/// Raises the limits of a task that has so many more bytes to deal with.
+void px_guard_allow(struct px_task *task, size_t bytes);
+
 void *px_guard_alloc(void *user, void *ptr, size_t old_size, size_t new_size);
 void px_guard_arm(struct px_vm *vm);
 void px_guard_doom(struct px_task *task, const char *why);
