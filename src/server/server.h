@@ -38,6 +38,7 @@ struct share {
     struct px_vm *vm;
     size_t requests;
     bool retired;
+    uint64_t idle_ms;  ///< When the last request of a retired one had ended.
     struct worker *worker;
     struct share *next;
 };

@@ -9,6 +9,7 @@
 
 #define TICK_MS 100
 #define IDLE_UPSTREAMS 256
+#define ASIDE_MS 60000  ///< For what scripts of an old generation do beside requests.
 
 static struct px_host_conf host_conf(const struct px_config *config)
 {
@@ -51,6 +52,17 @@ static void on_run(void *user, struct px_exchange *ex)
 // -- Generations
 // ------------------------------------------------------------------------------------
 
+/// A script's own tasks may go on for a while when the last request of their generation has ended.
+static void end_aside(struct worker *worker, struct share *share)
+{
+    uint64_t now = px_loop_now(worker->loop);
+    share->idle_ms = share->idle_ms ? share->idle_ms : now;
+    if (now - share->idle_ms >= ASIDE_MS) {
+        share->idle_ms = 0;
+        px_vm_stop(share->vm);
+    }
+}
+
 /// Gives drained shares to the reload thread. True when some are left.
 static bool retire_drained(struct worker *worker)
 {
@@ -61,6 +73,9 @@ static bool retire_drained(struct worker *worker)
             *at = share->next;
             reload_retire(share);
         } else {
+            if (share->retired && !share->requests) {
+                end_aside(worker, share);
+            }
             left = left || share->retired;
             at = &share->next;
         }
