@@ -285,8 +285,13 @@ local function replaced(event, result, out)
   elseif result.kind then
     out[#out + 1] = result
   else
+    local stays = KEPT[event.kind]
     for i = 1, #result do
       out[#out + 1] = result[i]
+      stays = stays and result[i].kind ~= event.kind
+    end
+    if stays then
+      out[#out + 1] = event
     end
   end
 end
