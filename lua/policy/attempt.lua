@@ -153,6 +153,12 @@ local function refused(q, at, status)
     })
     return
   end
+  if status == 407 then
+    -- A proxy on the way wants to know us: nothing that the client could do about it.
+    q.status = refuse.answer(ex, q.speaks,
+      refuse.transfer(at.upstream, 'connect', 'the proxy refuses its user (407)'))
+    return
+  end
   local failure = refuse.read(route.protocol(at.protocol), status, text, headers, at.account)
   if at.protocol == q.protocol and status ~= 401 and type(json.decode(text)) == 'table' then
     q.status = status

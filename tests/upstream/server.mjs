@@ -5,6 +5,7 @@
 // anything at all, cut the connection or reset it.
 
 import net from 'node:net';
+import tls from 'node:tls';
 import { EventEmitter, once } from 'node:events';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -83,12 +84,15 @@ export class BareServer extends EventEmitter {
     this.failures = [];
   }
 
-  async listen() {
-    this.server = net.createServer({ noDelay: true }, (socket) => this.accept(socket));
+  /** Starts it; `secure` holds key and certificate (PEM) to serve TLS. */
+  async listen(secure = undefined) {
+    const onSocket = (socket) => this.accept(socket);
+    this.server = secure ? tls.createServer(secure, onSocket)
+      : net.createServer({ noDelay: true }, onSocket);
     this.server.listen(0, '127.0.0.1');
     await once(this.server, 'listening');
     this.port = this.server.address().port;
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `${secure ? 'https' : 'http'}://127.0.0.1:${this.port}`;
     return this;
   }
 
