@@ -160,7 +160,9 @@ local function refused(q, at, status)
     return
   end
   local failure = refuse.read(route.protocol(at.protocol), status, text, headers, at.account)
-  if at.protocol == q.protocol and status ~= 401 and type(json.decode(text)) == 'table' then
+  local body = json.decode(text)
+  if at.protocol == q.protocol and status ~= 401 and type(body) == 'table'
+    and type(body.error) == 'table' then
     q.status = status
     return refuse.pass(ex, failure, status, text, headers, at.account)
   end
