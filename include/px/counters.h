@@ -8,7 +8,8 @@
 #include "px/str.h"
 
 /// Counters that all threads add to, in Prometheus' text form. Bounded: when 10,000 series are
-/// there, new ones are counted in `proxima_counters_dropped_total` alone.
+/// there, new ones are counted in `proxima_counters_dropped_total` alone; so are those longer than
+/// 1 KiB.
 struct px_counters;
 
 /// NULL if out of memory.

@@ -203,10 +203,26 @@ function M.models(only)
   return out
 end
 
+local FIELDS_MAX = 500
+local fields, field_count = {}, 0
+
+--- A field's name as a counter's label. Clients invent names, so length and number have limits.
+local function label_of(field)
+  local label = fields[field]
+  if label then
+    return label
+  elseif field_count >= FIELDS_MAX or #field > 100 then
+    return 'other'
+  end
+  label = field:gsub('[^\32-\126]', '_'):gsub('["\\]', '_')
+  fields[field], field_count = label, field_count + 1
+  return label
+end
+
 --- Counts what a conversion lost.
 function M.count_loss(from, to, field)
   core.count(('proxima_lost_total{from="%s",to="%s",field="%s"}'):format(from, to,
-    field:gsub('["\\\n]', '_')), 1)
+    label_of(field)), 1)
 end
 
 return M

@@ -9,6 +9,7 @@
 
 #define SERIES_MAX 10000
 #define SLOTS 16384
+#define TEXT_MAX 1024  ///< Of one series: a longer one is dropped.
 
 struct series {
     uint64_t value;
@@ -67,7 +68,7 @@ static struct series *find_or_add(struct px_counters *counters, struct px_str te
         }
     }
     struct series *fresh = NULL;
-    if (counters->count < SERIES_MAX) {
+    if (counters->count < SERIES_MAX && text.len <= TEXT_MAX) {
         fresh = calloc(1, sizeof(*fresh) + text.len);
     }
     if (fresh) {

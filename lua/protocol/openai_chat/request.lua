@@ -55,7 +55,7 @@ local function read_tool(tool, path, lost)
   read.object(tool, path)
   local kind = opt(tool.type) or 'function'
   if kind ~= 'function' and kind ~= 'custom' then
-    lost('request.tools.' .. tostring(kind))
+    lost('request.tools.' .. (type(kind) == 'string' and kind or 'unknown'))
     return nil
   end
   local inner = tool[kind]

@@ -84,6 +84,21 @@ static void test_more_than_10000_series_are_only_counted(void **state)
     px_counters_free(counters);
 }
 
+static void test_a_series_longer_than_1_kib_is_only_counted(void **state)
+{
+    (void)state;
+    struct px_counters *counters = px_counters_new();
+    static char name[1025];
+    memset(name, 'a', sizeof(name));
+    px_counters_add(counters, (struct px_str){ name, 1025 }, 1);
+    px_counters_add(counters, (struct px_str){ name, 1024 }, 1);
+    struct px_buf out = PX_BUF(1 << 16);
+    assert_int_equal(px_counters_print(counters, &out), PX_OK);
+    assert_non_null(memmem(out.ptr, out.len, "proxima_counters_dropped_total 1\n", 33));
+    px_buf_free(&out);
+    px_counters_free(counters);
+}
+
 static void test_printing_stays_below_the_buffers_limit(void **state)
 {
     (void)state;
@@ -136,6 +151,7 @@ int main(void)
         cmocka_unit_test(test_series_are_summed_sorted_and_typed_once),
         cmocka_unit_test(test_a_metrics_series_stay_together),
         cmocka_unit_test(test_more_than_10000_series_are_only_counted),
+        cmocka_unit_test(test_a_series_longer_than_1_kib_is_only_counted),
         cmocka_unit_test(test_printing_stays_below_the_buffers_limit),
         cmocka_unit_test(test_threads_lose_no_count),
     };
