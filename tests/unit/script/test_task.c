@@ -191,6 +191,24 @@ static void test_a_state_may_be_freed_while_tasks_wait(void **state)
     world_close(&world);
 }
 
+static void test_a_stop_ends_tasks_that_no_client_waits_for(void **state)
+{
+    (void)state;
+    struct world world;
+    world_open(&world);
+    assert_string_equal(run_code(&world, "local core = require('px.core')\n"
+                                         "for i = 1, 3 do\n"
+                                         "  core.spawn(function()\n"
+                                         "    while true do core.sleep(3600) end\n"
+                                         "  end)\n"
+                                         "end\n"),
+                        "");
+    assert_int_equal(px_vm_busy(world.vm), 3);
+    px_vm_stop(world.vm);
+    assert_int_equal(px_vm_busy(world.vm), 0);
+    world_close(&world);
+}
+
 static void test_where_a_task_cannot_wait_it_is_told(void **state)
 {
     (void)state;
@@ -251,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_a_canceled_task_never_runs_again),
         cmocka_unit_test(test_a_task_canceled_while_it_runs_ends_when_it_next_waits),
         cmocka_unit_test(test_a_state_may_be_freed_while_tasks_wait),
+        cmocka_unit_test(test_a_stop_ends_tasks_that_no_client_waits_for),
         cmocka_unit_test(test_where_a_task_cannot_wait_it_is_told),
         cmocka_unit_test(test_counters_and_ids_come_from_scripts),
     };
