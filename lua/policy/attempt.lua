@@ -146,6 +146,7 @@ local function refused(q, at, status)
   local headers = ex:reply_headers()
   local text = ex:collect(REFUSAL_LIMIT) or ''
   if status < 400 then
+    q.failed = 'internal'
     q.status = refuse.answer(ex, q.speaks, {
       status = 502, code = 'internal', upstream_status = status,
       message = ('The upstream %s redirects (%d); redirects are not followed.')
@@ -155,11 +156,13 @@ local function refused(q, at, status)
   end
   if status == 407 then
     -- A proxy on the way wants to know us: nothing that the client could do about it.
+    q.failed = 'connect'
     q.status = refuse.answer(ex, q.speaks,
       refuse.transfer(at.upstream, 'connect', 'the proxy refuses its user (407)'))
     return
   end
   local failure = refuse.read(route.protocol(at.protocol), status, text, headers, at.account)
+  q.failed = failure.code
   local body = json.decode(text)
   if at.protocol == q.protocol and status ~= 401 and type(body) == 'table'
     and type(body.error) == 'table' then

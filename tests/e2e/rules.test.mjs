@@ -4,7 +4,9 @@ import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { useStage } from './lib/stage.mjs';
 import { KEY } from './lib/gateway.mjs';
+import { gate } from './lib/wait.mjs';
 import { ask } from './lib/wire.mjs';
+import { TWO_CALLS } from './scenarios/shared.mjs';
 
 const RULES = `
 px.on('request', { model = 'route-me*', desc = 'to the other vendor' }, function(req)
@@ -68,7 +70,32 @@ px.on('event', { kind = 'text', model = 'oa:shout-drop' }, function() return fal
 px.on('event', { kind = 'text', model = 'twice*' }, function(ev) return { ev, ev } end)
 px.on('event', { kind = 'text', model = 'broken-event' }, function() error('event trouble') end)
 
-px.on('done', {}, function(rec) px.log.info('DONE-RECORD ' .. tostring(rec.outcome)) end)
+px.on('event', { kind = 'text', model = 'only-calls' }, function() return false end)
+px.on('event', { kind = 'finish', model = 'only-calls' }, function() return false end)
+px.on('event', { model = 'count-me' }, function(ev, req)
+  req.state.count = (req.state.count or 0) + 1
+  if ev.kind == 'finish' then
+    return { { kind = 'text', index = 9, text = ' after ' .. req.state.count }, ev }
+  end
+end)
+
+px.on('request', { model = 'tag-me' }, function(req)
+  req.tags.team = 'blue'
+  req:route 'oa:gpt-4o'
+end)
+px.on('done', {}, function(rec)
+  local usage = rec.usage or {}
+  px.log.info(('DONE-RECORD %s %s %s %s/%s %s in=%s out=%s team=%s'):format(rec.outcome,
+    tostring(rec.status), rec.model, tostring(rec.provider), tostring(rec.upstream_model),
+    tostring(rec.code), tostring(usage.input), tostring(usage.output), tostring(rec.tags.team)))
+end)
+
+px.on('request', { model = 'all-params*' }, function(req)
+  local p = req.params
+  p.temperature, p.top_p, p.max_tokens, p.stop = 0.5, nil, 4321, { 'END' }
+  p.tool_choice, p.parallel, p.reasoning = { name = 'get_weather' }, false, 'off'
+  assert(p.temperature == 0.5 and p.max_tokens == 4321 and p.stop[1] == 'END')
+end)
 `;
 
 const stage = useStage({
@@ -124,6 +151,28 @@ describe('a request rule', () => {
     assert.equal((await chat('params-me', { temperature: 1.5 })).status, 200);
     assert.equal(stage.an.last.json.temperature, 0);
     assert.equal(stage.an.last.json.max_tokens, 77);
+  });
+
+  test('sets every parameter in the dialect of each protocol', async () => {
+    const tool = { name: 'get_weather', description: 'x' };
+    const schema = { type: 'object', properties: {} };
+    await chat('all-params', { top_p: 1,
+      tools: [{ type: 'function', function: { ...tool, parameters: schema } }] });
+    const openai = stage.oa.last.json;
+    assert.equal(openai.temperature, 0.5);
+    assert.equal(openai.top_p, undefined);
+    assert.equal(openai.max_completion_tokens ?? openai.max_tokens, 4321);
+    assert.equal(openai.tool_choice.function.name, 'get_weather');
+    assert.equal(openai.parallel_tool_calls, false);
+    const reply = await stage.gw.messages({ model: 'all-params', max_tokens: 5, top_p: 1,
+      messages: HI, tools: [{ ...tool, input_schema: schema }] },
+    { headers: { 'model-provider': 'an' } });
+    assert.equal(reply.status, 200, reply.text);
+    const claude = stage.an.last.json;
+    assert.equal(claude.max_tokens, 4321);
+    assert.deepEqual(claude.stop_sequences, ['END']);
+    assert.equal(claude.tool_choice.name, 'get_weather');
+    assert.equal(claude.tool_choice.disable_parallel_tool_use, true);
   });
 
   for (const [key, want, model, body, options] of [
@@ -194,6 +243,22 @@ describe('an event rule', () => {
     }
   }
 
+  test('drops what it does not want, but never the finish', async () => {
+    stage.oa.script((x) => stage.oa.say(x, { text: 'Some words', calls: TWO_CALLS }));
+    const reply = await chat('only-calls');
+    const [choice] = reply.json.choices;
+    assert.ok(!choice.message.content);
+    assert.deepEqual(choice.message.tool_calls.map((one) => one.id), ['toolu_a1', 'toolu_b2']);
+    assert.equal(choice.finish_reason, 'tool_calls');
+  });
+
+  test('adds events, and keeps its state with the request', async () => {
+    const reply = await chat('count-me', { stream: true });
+    const text = [...reply.text.matchAll(/"content":"([^"]*)"/g)].map((m) => m[1]).join('');
+    assert.match(text, /^You said: Hi after \d+$/);
+    assert.match(reply.text, /\[DONE\]\n\n$/);
+  });
+
   test('that raises is passed over, and its mistake is logged with its place', async () => {
     const from = stage.gw.log.length;
     const reply = await chat('broken-event');
@@ -203,10 +268,30 @@ describe('an event rule', () => {
 });
 
 describe('a done rule', () => {
-  test('sees every request at its end', async () => {
+  for (const [what, model, want, options] of [
+    ['a whole reply', 'gpt-4o', /ok 200 gpt-4o oa\/gpt-4o nil in=11 out=7 team=nil/],
+    ['a stream', 'gpt-4o', /ok 200 gpt-4o oa\/gpt-4o nil in=\S+ out=\S+ team=nil/,
+      { stream: true }],
+    ['a routed request with its tags', 'tag-me', /ok 200 tag-me oa\/gpt-4o .* team=blue/],
+    ['a refusal of its upstream', 'oa:missing', /failed 404 oa:missing oa\/missing not_found/],
+    ['a refusal of a rule', 'deny-me', /429 deny-me nil\/nil/]]) {
+    test(`sees the end of ${what}`, async () => {
+      const from = stage.gw.log.length;
+      await chat(model, options);
+      await stage.gw.logged(want, { from });
+    });
+  }
+
+  test('sees that a client left', async () => {
     const from = stage.gw.log.length;
-    await chat('gpt-4o');
-    await stage.gw.logged(/DONE-RECORD/, { from });
+    const held = gate();
+    stage.oa.script({ delay: held.promise, body: '' });
+    const arrived = stage.oa.nextRequest();
+    const wire = await stage.gw.begin('/v1/chat/completions', { model: 'gpt-4o', messages: HI });
+    await arrived;
+    wire.close();
+    await stage.gw.logged(/DONE-RECORD left \S+ gpt-4o/, { from });
+    held.open();
   });
 });
 
