@@ -86,7 +86,22 @@ static enum px_status close_body(struct px_exchange *ex, struct px_error *err)
     px_http_coding_free(ex->coding);
     ex->coding = NULL;
     ex->whole = true;
+    ex->host->whole_bodies += ex->charged;
     return PX_OK;
+}
+
+/// Half a body makes no room before the rest of it has come. So where all are half there, one of
+/// them goes on over the limit, at most by its own.
+static bool has_room(struct px_exchange *ex, size_t more)
+{
+    struct px_host *host = ex->host;
+    if (host->bodies + more <= host->conf.bodies_limit) {
+        return true;
+    }
+    if (!host->whole_bodies && !host->first) {
+        host->first = ex;
+    }
+    return host->first == ex;
 }
 
 enum px_status exchange_take_body(struct px_exchange *ex, struct px_str *bytes, int *status,
@@ -96,7 +111,7 @@ enum px_status exchange_take_body(struct px_exchange *ex, struct px_str *bytes, 
         if (!bytes->len) {
             return PX_OK;
         }
-        if (ex->host->bodies + bytes->len > ex->host->conf.bodies_limit) {
+        if (!has_room(ex, bytes->len)) {
             return PX_ECANCELED;
         }
         struct px_str content;

@@ -56,8 +56,13 @@ void px_exchange_drop_body(struct px_exchange *ex)
 {
     px_block_drop(ex->body);
     ex->body = NULL;
+    if (ex->host->first == ex) {
+        ex->host->first = NULL;
+        px_loop_defer(ex->host->loop, &ex->host->room);
+    }
     if (ex->charged) {
         ex->host->bodies -= ex->charged;
+        ex->host->whole_bodies -= ex->whole ? ex->charged : 0;
         ex->host->stats->body_bytes -= ex->charged;
         ex->charged = 0;
         px_loop_defer(ex->host->loop, &ex->host->room);

@@ -39,7 +39,9 @@ struct px_host {
     struct px_host_stats *stats;
     struct client *clients;
     size_t count;
-    size_t bodies;  ///< Bytes of bodies in memory.
+    size_t bodies;        ///< Bytes of bodies in memory.
+    size_t whole_bodies;  ///< Of them, those that are complete: only these make room by themselves.
+    struct px_exchange *first;  ///< May go over the limit, where all would wait for each other.
     struct px_buf scratch;
     struct px_http_date date;
     struct px_defer room;  ///< Lets those who wait for memory go on.

@@ -7,9 +7,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { FakeOpenAI } from '../upstream/openai.mjs';
 import { HttpProxy, SocksProxy } from '../upstream/proxy.mjs';
-import { tempDir } from './lib/gateway.mjs';
+import { KEY, tempDir } from './lib/gateway.mjs';
 import { useStage } from './lib/stage.mjs';
 import { gate, until } from './lib/wait.mjs';
+import { Wire, format } from './lib/wire.mjs';
 
 const HI = [{ role: 'user', content: 'Hi' }];
 const MIB = 1 << 20;
@@ -139,5 +140,24 @@ test('a body for which there is no room waits, and is served when there is', asy
   held.open();
   for (const reply of await Promise.all(replies)) {
     assert.equal(reply.status, 200, reply.text);
+  }
+});
+
+test('bodies that come all at once, and together are over the budget, are all served', async () => {
+  const count = 6;
+  const content = 'x'.repeat(1.9 * MIB);
+  const bytes = format('POST', '/v1/chat/completions', {
+    headers: { authorization: `Bearer ${KEY}` },
+    body: { model: 'oa:gpt-4o', messages: [{ role: 'user', content }] } });
+  const wires = await Promise.all(Array.from({ length: count }, () => Wire.open(stage.gw.port)));
+  for (let at = 0; at < bytes.length; at += 100_000) {
+    for (const wire of wires) {
+      wire.send(bytes.subarray(at, at + 100_000));
+    }
+    await new Promise((done) => { setTimeout(done, 5); });
+  }
+  for (const wire of wires) {
+    assert.equal((await wire.response()).status, 200);
+    wire.close();
   }
 });
