@@ -61,16 +61,16 @@ local function failure_of(q, event)
   }
 end
 
-local function note(q, events)
-  for i = 1, #events do
-    local event = events[i]
-    local kind = event.kind
-    if kind == 'usage' then
-      q.usage = event
-    elseif kind == 'error' then
-      q.failed = event.code
-      event.message = words_of(q, event)
-    end
+-- Events of which nothing is noted.
+local PLAIN = { args = true, text = true, thinking = true }
+
+--- Notes what the record of the request tells.
+local function note(q, event)
+  if event.kind == 'usage' then
+    q.usage = event
+  elseif event.kind == 'error' then
+    q.failed = event.code
+    event.message = words_of(q, event)
   end
 end
 
@@ -102,14 +102,18 @@ local function stream_sink(q, ctx)
     if filter then
       events = filter(events)
     end
-    note(q, events)
     local text
     for i = 1, #events do
-      local piece = write(events[i])
+      local event = events[i]
+      local plain = PLAIN[event.kind]
+      if not plain then
+        note(q, event)
+      end
+      local piece = write(event)
       if piece then
         text = text and text .. piece or piece
       end
-      if events[i].kind == 'error' then
+      if not plain and event.kind == 'error' then
         over = true
         break
       end
@@ -207,7 +211,9 @@ local function unary_sink(q, ctx)
     if filter then
       all = filter(all)
     end
-    note(q, all)
+    for i = 1, #all do
+      note(q, all[i])
+    end
     q.status = 200
     local body = json.encode(q.speaks.reply.write(all, ctx))
     ex:answer(200, {

@@ -32,8 +32,7 @@ struct run *px_run_check_own(lua_State *L)
 
 static void stop_waiting(struct run *run)
 {
-    run->wait.active = false;
-    px_timer_stop(run->vm->conf.loop, &run->wait.timer);
+    run->wait.active = false;  // The timer stays armed: the next wait is often of the same length.
     if (run->reply) {
         px_reply_unwait(run->reply);
     }
@@ -54,11 +53,18 @@ void px_run_wake(void *user)
     }
 }
 
+/// The timer may have been armed for an earlier wait: then it goes on to the end of this one.
 static void on_timeout(void *user)
 {
     struct run *run = user;
-    run->wait.timed_out = true;
-    px_run_wake(run);
+    uint64_t now = px_loop_now(run->vm->conf.loop);
+    if (!run->wait.active || !run->wait.until_ms) {
+        return;
+    }
+    if (now >= run->wait.until_ms ||
+        px_timer_start(run->vm->conf.loop, &run->wait.timer, run->wait.until_ms - now)) {
+        px_run_wake(run);
+    }
 }
 
 static int push_failure(struct run *run, lua_State *L)
@@ -149,12 +155,14 @@ static bool has_come(struct run *run, enum run_wait what)
 int px_run_await(lua_State *L, struct run *run, enum run_wait what, uint64_t ms)
 {
     run->wait.what = what;
-    run->wait.timed_out = false;
     if (has_come(run, what)) {
         return push_result(run, L);
     }
     struct px_task *task = px_task_check(L);
-    if (ms && px_timer_start(run->vm->conf.loop, &run->wait.timer, ms)) {
+    struct px_timer *timer = &run->wait.timer;
+    run->wait.until_ms = ms ? px_loop_now(run->vm->conf.loop) + ms : 0;
+    bool armed = timer->slot && timer->at <= run->wait.until_ms;
+    if (ms && !armed && px_timer_start(run->vm->conf.loop, timer, ms)) {
         return luaL_error(L, "not enough memory");
     }
     run->wait.active = true;
@@ -234,6 +242,7 @@ void px_run_drop_reply(struct run *run)
 static void end_run(struct run *run, const char *outcome)
 {
     run->task = NULL;
+    px_timer_stop(run->vm->conf.loop, &run->wait.timer);
     px_run_drop_reply(run);
     px_body_release_all(&run->bodies);
     struct px_exchange *ex = run->ex;

@@ -21,7 +21,7 @@ struct run_op {
     struct px_timer timer;
     enum run_wait what;
     bool active;
-    bool timed_out;
+    uint64_t until_ms;  ///< When it gives up; 0: never.
 };
 
 struct run {

@@ -1,5 +1,6 @@
 --- Anthropic Messages streams: read from an upstream, written for a client, watched while relayed.
 
+local alike = require('protocol._alike')
 local json = require('px.json')
 local read = require('protocol._read')
 local reader = require('protocol.anthropic._reader')
@@ -81,6 +82,8 @@ end
 --- @return px.Reader
 function M.reader(ctx)
   local state = reader.new(ctx)
+  local match, learn = alike.new('"text":"')
+  local last  -- Block of the text, when the last event was nothing else.
 
   return function(_, data)
     if not data then
@@ -88,6 +91,11 @@ function M.reader(ctx)
     elseif state.done or data == '[DONE]' then
       return nil
     end
+    local text = last and match(data)
+    if text and text ~= '' then
+      return { { kind = 'text', index = last, text = text } }
+    end
+    last = nil
     local body = decode(data)
     if type(body) ~= 'table' then
       return state:fail(read.nonsense(data), 'internal')
@@ -99,13 +107,15 @@ function M.reader(ctx)
       return nil
     end
     local events = {}
-    local last = take(state, events, body)
-    if last then
-      for _, event in ipairs(last) do
-        events[#events + 1] = event
-      end
+    for _, event in ipairs(take(state, events, body) or {}) do
+      events[#events + 1] = event
     end
-    return #events > 0 and events or nil
+    local only = events[1]
+    if only and not events[2] and only.kind == 'text' then
+      last = only.index
+      learn(data, only.text)
+    end
+    return only and events or nil
   end
 end
 

@@ -1,5 +1,6 @@
 --- Chat Completions streams: read from an upstream, written for a client, watched while relayed.
 
+local alike = require('protocol._alike')
 local json = require('px.json')
 local read = require('protocol._read')
 local reader = require('protocol.openai_chat._reader')
@@ -79,6 +80,8 @@ end
 --- @return px.Reader
 function M.reader(ctx)
   local state = reader.new(ctx)
+  local match, learn = alike.new('"content":"')
+  local last  -- Block of the text, when the last chunk was nothing else.
 
   return stops.behind(function(_, data)
     if not data then
@@ -87,6 +90,10 @@ function M.reader(ctx)
       return nil
     elseif data == '[DONE]' then
       return state:close(true)
+    end
+    local text = last and match(data)
+    if text and text ~= '' then
+      return { { kind = 'text', index = last, text = text } }
     end
     local body = decode(data)
     if type(body) ~= 'table' then
@@ -97,7 +104,12 @@ function M.reader(ctx)
     local events = {}
     state:head(events, body)
     take_choices(state, events, body.choices)
-    return #events > 0 and events or nil
+    local only = events[1]
+    last = only and not events[2] and only.kind == 'text' and only.index or nil
+    if last then
+      learn(data, only.text)
+    end
+    return only and events or nil
   end, ctx.stops)
 end
 
