@@ -28,11 +28,8 @@ function M.new(label)
       misses = misses + 1
       return nil
     end
-    local text = sub(data, front + 1, -back - 1)
-    if find(text, '[%c"\\\128-\255]') then
-      text = decode('"' .. text .. '"')
-    end
     misses = 0
+    local text = decode(sub(data, front, -back))  -- Both quotes are part of what does not change.
     return type(text) == 'string' and text or nil
   end
 
