@@ -45,8 +45,17 @@ export async function freePort() {
   }
 }
 
+const folders = [];
+process.on('exit', () => {
+  for (const folder of folders) {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** A new folder, which goes when this process ends. */
 export function tempDir() {
-  return fs.mkdtempSync(path.join(os.tmpdir(), 'proxima-e2e-'));
+  folders.push(fs.mkdtempSync(path.join(os.tmpdir(), 'proxima-e2e-')));
+  return folders.at(-1);
 }
 
 /** The configuration of one gateway between the two fakes; `more` replaces or adds members. */
