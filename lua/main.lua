@@ -56,9 +56,11 @@ local function not_found(ex, method, path)
       { allow = allowed })
   end
   local near = route.nearest(path)
-  refuse.own(ex, nil, 404, 'not_found',
-    ('There is no %s %s here%s'):format(method, path:sub(1, 200),
-      near and ('; the nearest path is %s.'):format(near) or '.'))
+  refuse.answer(ex, refuse.protocol_of(ex), {
+    status = 404, code = 'not_found', own_code = json.null,  -- Not a model that is missing.
+    message = ('There is no %s %s here%s'):format(method, path:sub(1, 200),
+      near and ('; the nearest path is %s.'):format(near) or '.'),
+  })
 end
 
 local function no_key(ex, op, had)

@@ -47,6 +47,10 @@ size_t px_conn_queued(const struct px_conn *conn);
 /// True from the high mark (256 KiB queued) until the low mark (64 KiB): stop producing.
 bool px_conn_full(const struct px_conn *conn);
 
+/// Asks the system whether the peer has ended its side. For a connection that is not read, whose
+/// end would not be noticed; the end of one that is read comes by on_end.
+bool px_conn_left(const struct px_conn *conn);
+
 /// Text of the peer's address, "127.0.0.1:4711". Lives as long as the connection.
 const char *px_conn_peer(const struct px_conn *conn);
 

@@ -106,6 +106,9 @@ bool px_exchange_full(const struct px_exchange *ex);
 /// True when the answer's head was written.
 bool px_exchange_started(const struct px_exchange *ex);
 
+/// True when the answer is complete: what is left of it is on its way.
+bool px_exchange_complete(const struct px_exchange *ex);
+
 /// Bytes of body written so far.
 uint64_t px_exchange_sent(const struct px_exchange *ex);
 

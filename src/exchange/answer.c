@@ -127,7 +127,7 @@ void px_exchange_finish(struct px_exchange *ex)
         px_exchange_abort(ex);  // It owes bytes that will not come.
         return;
     }
-    ex->answer = ANSWER_DONE;
+    ex->answer = px_exchange_gone(ex) ? ANSWER_CUT : ANSWER_DONE;
     if (ex->chunked && !ex->head_only && !px_exchange_gone(ex) &&
         px_conn_write(ex->client->conn, PX_STR("0\r\n\r\n"))) {
         px_exchange_abort(ex);
@@ -156,7 +156,7 @@ void px_exchange_answer(struct px_exchange *ex, int status, const struct px_http
 
 void px_exchange_abort(struct px_exchange *ex)
 {
-    ex->answer = ANSWER_DONE;
+    ex->answer = ANSWER_CUT;
     ex->keep_alive = false;
     if (!px_exchange_gone(ex)) {
         px_conn_flush(ex->client->conn);

@@ -11,10 +11,13 @@
 #include "px/json.h"
 #include "px/log.h"
 
+// Between two looks at a client that is not read, or does not take its answer.
+#define LOOK_MS 2000
 #define KEEP_MAX (PX_HTTP_HEAD_MAX + (64 << 10))
 #define ROOM_MS 10000
 
 static void take(struct client *client, struct px_str bytes);
+static void start_looking(struct client *client);
 
 static void set_reading(struct client *client, bool on)
 {
@@ -62,19 +65,30 @@ void client_close(struct client *client, bool drain)
     }
 }
 
+/// The type of an error, as both OpenAI's and Anthropic's clients know it.
+static struct px_str refusal_type(int status)
+{
+    switch (status) {
+    case 413: return PX_STR("\"request_too_large\"");
+    case 503: return PX_STR("\"overloaded_error\"");
+    case 408: return PX_STR("\"timeout_error\"");
+    default: return PX_STR("\"invalid_request_error\"");
+    }
+}
+
 void client_refuse(struct client *client, int status, const char *text)
 {
     // A body that every client of these protocols understands.
     struct px_buf body = PX_BUF(2048), head = PX_BUF(1024);
     enum px_status st = px_buf_add(
         &body, PX_STR("{\"type\":\"error\",\"error\":{\"code\":null,\"param\":null,\"type\":"));
-    st = st ? st
-            : px_buf_add(&body, status == 413 ? PX_STR("\"request_too_large\",\"message\":")
-                                              : PX_STR("\"invalid_request_error\",\"message\":"));
+    st = st ? st : px_buf_add(&body, refusal_type(status));
+    st = st ? st : px_buf_add(&body, PX_STR(",\"message\":"));
     st = st ? st : px_json_quote(&body, (struct px_str){ text, strlen(text) });
     st = st ? st : px_buf_add(&body, PX_STR("}}"));
     st = st ? st : px_http_write_status(&head, status);
     st = st ? st : px_http_write_header(&head, PX_STR("content-type"), PX_STR("application/json"));
+    st = st ? st : px_http_write_header(&head, PX_STR("access-control-allow-origin"), PX_STR("*"));
     st = st ? st : px_http_write_number(&head, PX_STR("content-length"), body.len);
     if (status == 426) {
         st = st ? st : px_http_write_header(&head, PX_STR("upgrade"), PX_STR("HTTP/1.1"));
@@ -204,6 +218,7 @@ static void take(struct client *client, struct px_str bytes)
     } else if (client->state == CLIENT_BUSY) {
         if (keep(client, bytes) && client->in.len >= PX_HTTP_HEAD_MAX) {
             set_reading(client, false);
+            start_looking(client);
         }
     }
 }
@@ -260,7 +275,7 @@ void client_leave(struct client *client)
         ex = NULL;
     }
     client_close(client, false);
-    if (ex && ex->fns && ex->fns->on_gone) {
+    if (ex && ex->answer != ANSWER_DONE && ex->fns && ex->fns->on_gone) {
         ex->fns->on_gone(ex->user);
     }
 }
@@ -274,7 +289,7 @@ static void on_end(void *user, enum px_status status)
 static void on_drain(void *user)
 {
     struct client *client = user;
-    if (client->state == CLIENT_BUSY) {
+    if (client->state == CLIENT_BUSY && client->reading) {
         px_timer_stop(client->host->loop, &client->timer);
     }
     if (client->ex && client->state == CLIENT_BUSY && client->ex->fns) {
@@ -291,33 +306,63 @@ static bool takes(struct client *client)
     return moved;
 }
 
+static uint32_t look_ms(const struct client *client)
+{
+    uint32_t stall = client->host->conf.stall_ms;
+    return stall && stall < LOOK_MS ? stall : LOOK_MS;
+}
+
+/// Looks from time to time at a client that is not read, or has not taken its answer: has it left,
+/// does it still take something?
+static void look(struct client *client)
+{
+    uint64_t now = px_loop_now(client->host->loop);
+    bool owed = px_conn_queued(client->conn) > 0;
+    uint32_t stall = client->host->conf.stall_ms;
+    if (takes(client)) {
+        client->taken_ms = now;
+    }
+    if (!client->reading && px_conn_left(client->conn)) {
+        client_leave(client);
+    } else if (owed && stall && now - client->taken_ms >= stall) {
+        px_log(PX_LOG_INFO, "http", "%s takes nothing of its answer: cut",
+               px_conn_peer(client->conn));
+        client_leave(client);
+    } else if (owed || !client->reading) {
+        arm(client, look_ms(client));
+    } else if (client->state == CLIENT_HEAD) {
+        client_close(client, true);
+    }
+}
+
+static void start_looking(struct client *client)
+{
+    if (!client->timer.slot) {
+        takes(client);
+        client->taken_ms = px_loop_now(client->host->loop);
+        arm(client, look_ms(client));
+    }
+}
+
 static void on_timer(void *user)
 {
     struct client *client = user;
-    bool owed = px_conn_queued(client->conn) > 0;
     if (client->waits) {
         client_refuse(client, 503, "Too many request bodies are in flight; try again.");
     } else if (client->state == CLIENT_BODY) {
         client_refuse(client, 408, "The request's body did not arrive in time.");
     } else if (client->state == CLIENT_HEAD && client->in.len) {
         client_refuse(client, 408, "The request's head did not arrive in time.");
-    } else if (owed && takes(client)) {
-        arm(client, client->host->conf.stall_ms);
-    } else if (owed) {
-        px_log(PX_LOG_INFO, "http", "%s takes nothing of its answer: cut",
-               px_conn_peer(client->conn));
-        client_leave(client);
-    } else if (client->state == CLIENT_HEAD) {
-        client_close(client, true);
+    } else {
+        look(client);
     }
 }
 
 /// Called while a request is answered: the timer has no other use then.
 void client_watch_stall(struct client *client)
 {
-    if (px_conn_full(client->conn) && !client->timer.slot) {
-        takes(client);
-        arm(client, client->host->conf.stall_ms);
+    if (px_conn_full(client->conn)) {
+        start_looking(client);
     }
 }
 
@@ -326,6 +371,8 @@ void client_next(struct client *client)
     struct px_host *host = client->host;
     client->state = CLIENT_HEAD;
     client->scanned = 0;
+    takes(client);
+    client->taken_ms = px_loop_now(host->loop);
     if (host->stopping && !client->in.len) {
         client_close(client, true);
         return;

@@ -129,6 +129,11 @@ bool px_exchange_started(const struct px_exchange *ex)
     return ex->answer != ANSWER_NONE;
 }
 
+bool px_exchange_complete(const struct px_exchange *ex)
+{
+    return ex->answer == ANSWER_DONE;
+}
+
 uint64_t px_exchange_sent(const struct px_exchange *ex)
 {
     return ex->sent;

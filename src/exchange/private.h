@@ -25,7 +25,8 @@ struct client {
     bool reading;      ///< Mirrors px_conn_read().
     struct px_buf in;  ///< Bytes of a head that is not complete, or of requests to come.
     size_t scanned;
-    size_t queued;  ///< What it had not taken at the last look.
+    size_t queued;      ///< What it had not taken at the last look.
+    uint64_t taken_ms;  ///< When it was last seen to take something.
     struct px_timer timer;
     struct px_defer again;  ///< Goes on with what is in `in`.
     struct client *prev, *next;
@@ -48,7 +49,7 @@ struct px_host {
     bool stopping;
 };
 
-enum answer_state { ANSWER_NONE, ANSWER_OPEN, ANSWER_DONE };
+enum answer_state { ANSWER_NONE, ANSWER_OPEN, ANSWER_DONE, ANSWER_CUT };
 
 struct px_exchange {
     struct client *client;

@@ -4,6 +4,8 @@
 
 #include "conn.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -221,6 +223,18 @@ size_t px_conn_queued(const struct px_conn *conn)
 bool px_conn_full(const struct px_conn *conn)
 {
     return conn->full;
+}
+
+bool px_conn_left(const struct px_conn *conn)
+{
+    uv_os_fd_t fd;
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof(info);
+    if (uv_fileno((const uv_handle_t *)&conn->tcp, &fd) ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len)) {
+        return false;
+    }
+    return info.tcpi_state != TCP_ESTABLISHED;
 }
 
 const char *px_conn_peer(const struct px_conn *conn)

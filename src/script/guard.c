@@ -10,6 +10,7 @@
 // runs, so a charge is only an upper bound: it counts when the state as a whole has grown by as
 // much.
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "px/clock.h"
@@ -52,9 +53,16 @@ static void check_stuck(struct px_task *task)
     }
 }
 
+/// Notes where a doomed task is, once: what it runs later is its own unwinding.
+static void note_place(lua_State *L, lua_Debug *ar, struct px_task *task)
+{
+    if (!task->place[0] && lua_getinfo(L, "Sl", ar)) {
+        snprintf(task->place, sizeof(task->place), "%s:%d: ", ar->short_src, ar->currentline);
+    }
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
     struct px_vm *vm = px_vm_of(L);
     struct px_task *task = vm->running;
     if (!task) {
@@ -79,6 +87,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
         }
     }
     if (task->doomed) {
+        note_place(L, ar, task);
         lua_sethook(task->co, on_count, LUA_MASKCOUNT, 1);
         luaL_error(L, "%s", task->doomed);
     }

@@ -263,6 +263,13 @@ static void end_run(struct run *run, const char *outcome)
     }
 }
 
+static void log_failure(const struct run *run, const char *text)
+{
+    struct px_str method = px_exchange_head(run->ex)->method, path = px_exchange_path(run->ex);
+    px_log(PX_LOG_ERROR, "script", "%.*s %.*s: %s", (int)method.len, method.ptr, (int)path.len,
+           path.ptr, text);
+}
+
 static int push_failed(lua_State *L, lua_State *co, void *user)
 {
     struct run *run = user;
@@ -277,21 +284,21 @@ static void on_task_end(void *user, const struct px_error *error)
 {
     struct run *run = user;
     run->task = NULL;
-    bool gone = px_exchange_gone(run->ex);
+    bool gone = px_exchange_gone(run->ex) && !px_exchange_complete(run->ex);
     if (!error) {
         end_run(run, run->failing ? "failed" : gone ? "left" : "ended");
         return;
     }
     if (gone || run->failing) {
         if (error->status != PX_ECANCELED) {
-            px_log(PX_LOG_ERROR, "script", "%s", error->text);
+            log_failure(run, error->text);
         }
         end_run(run, gone ? "left" : "failed");
         return;
     }
     snprintf(run->failure, sizeof(run->failure), "%s", error->text);
     if (error->status != PX_ECANCELED) {
-        px_log(PX_LOG_ERROR, "script", "%s", error->text);
+        log_failure(run, error->text);
     }
     px_run_drop_reply(run);
     run->failing = true;

@@ -90,7 +90,7 @@ static void settle(struct px_task *task, int rc)
         if (task->op) {
             task->op->cancel(task->op);
         }
-        px_fail(&error, PX_ETOOBIG, "%s", task->doomed);
+        px_fail(&error, PX_ETOOBIG, "%s%s", task->place, task->doomed);
     } else if (rc == LUA_YIELD && task->op) {
         return;
     } else if (rc == LUA_YIELD && task->preempted) {

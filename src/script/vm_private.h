@@ -22,6 +22,7 @@ struct px_task {
     bool canceled;       ///< Canceled while it ran; ends when it next waits or returns.
     bool preempted;      ///< The hook made it give way; it goes on by itself.
     const char *doomed;  ///< Why it must end, or NULL.
+    char place[96];      ///< File and line where that was noticed, with a colon.
     uint64_t slice_ns;   ///< When it was resumed.
     uint64_t cpu_ns;     ///< Processor time when its slice was over, if it could not give way.
     unsigned slices;     ///< Slices used up since it last waited.

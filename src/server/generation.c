@@ -95,7 +95,7 @@ enum px_status generation_read(struct server *server, struct generation **out,
         free_generation(generation);
         return st;
     }
-    st = px_config_prepare(generation->config, NULL, &err);
+    st = px_config_prepare(generation->config, &server->keys_made, &err);
     st = st ? st : px_bundle_read(generation->config->scripts, &generation->bundle, &err);
     st = st ? st : read_clients(generation);
     st = st ? st : read_tls(generation, &err);

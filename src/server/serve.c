@@ -41,7 +41,7 @@ static const char *host_of(const char *address)
     return strcmp(address, "::") == 0 ? "::1" : address;
 }
 
-static void print_welcome(const struct server *server, bool made_key)
+static void print_welcome(const struct server *server)
 {
     const struct px_config *config = server->newest->config;
     const struct px_config_listener *first = &config->listeners[0];
@@ -56,7 +56,7 @@ static void print_welcome(const struct server *server, bool made_key)
     if (!client) {
         printf("No client may ask: the configuration has no `clients`.\n");
     } else if (client->file) {
-        printf("%s key for clients is in %s\n\nTry it:\n\n", made_key ? "A new" : "The",
+        printf("%s key for clients is in %s\n\nTry it:\n\n", server->keys_made ? "A new" : "The",
                client->file);
         printf("  curl -s%s %s/v1/chat/completions -H \"authorization: Bearer $(cat '%s')\" "
                "-H 'content-type: application/json' "
@@ -162,7 +162,7 @@ static enum px_status take_signals(struct server *server, struct px_signal *sign
 /// Signals are taken before anybody can see that it serves, and what is printed is read before
 /// other threads may change it.
 static enum px_status start(struct server *server, struct px_signal *signals[SIGNALS],
-                            bool made_key, struct px_error *err)
+                            struct px_error *err)
 {
     struct px_config *config = server->newest->config;
     server->worker_count = config->workers < PX_WORKERS_MAX ? config->workers : PX_WORKERS_MAX;
@@ -171,7 +171,7 @@ static enum px_status start(struct server *server, struct px_signal *signals[SIG
     st = st ? st : make_workers(server, err);
     st = st ? st : take_signals(server, signals, err);
     if (!st) {
-        print_welcome(server, made_key);
+        print_welcome(server);
         st = start_threads(server, err);
     }
     return st;
@@ -198,11 +198,11 @@ static void end(struct server *server)
     }
 }
 
-static int serve_until_stopped(struct server *server, bool made_key)
+static int serve_until_stopped(struct server *server)
 {
     struct px_error err = { PX_OK, "" };
     struct px_signal *signals[SIGNALS] = { NULL };
-    enum px_status st = start(server, signals, made_key, &err);
+    enum px_status st = start(server, signals, &err);
     if (!st) {
         px_loop_run(server->loop);  // Until a signal.
     } else {
@@ -242,7 +242,7 @@ static int serve(const struct px_config_source *source)
     int code = PX_EXIT_FOUND;
     if (!st) {
         px_log_set(server.newest->config->log_level, server.newest->config->log_format);
-        code = serve_until_stopped(&server, false);
+        code = serve_until_stopped(&server);
     }
     if (server.loop) {
         px_loop_free(server.loop);

@@ -84,6 +84,7 @@ struct server {
     struct generation *newest;  ///< Reload thread's (the main thread's until that runs).
     unsigned next_number;
     int lock_fd;
+    size_t keys_made;  ///< Client keys that the first read has made.
 };
 
 // -- generation.c

@@ -246,6 +246,49 @@ static void test_what_a_client_did_not_take_before_its_next_request_is_cut_too(v
     site_close(&site);
 }
 
+static void test_a_client_that_is_not_read_is_still_seen_to_leave(void **state)
+{
+    (void)state;
+    struct px_host_conf conf = site_conf;
+    conf.stall_ms = 100;  // Also how often it is looked at.
+    struct site site;
+    site_open(&site, &conf);
+    int fd = dial(&site);
+    static char more[100 << 10];
+    memset(more, 'x', sizeof(more));
+    say(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    held(&site, 0);
+    for (size_t at = 0; at < sizeof(more);) {  // Pipelined: more than is kept.
+        ssize_t sent = send(fd, more + at, sizeof(more) - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        at += sent > 0 ? (size_t)sent : 0;
+        site_turn(&site, 1);
+    }
+    assert_int_equal(site.gone, 0);
+    close(fd);
+    site_wait(&site, site.gone == 1);
+    end_held(&site, 0);
+    site_wait(&site, site.stats.connections == 0);
+    site_close(&site);
+}
+
+static void test_a_client_that_leaves_with_its_whole_answer_has_not_left_early(void **state)
+{
+    (void)state;
+    struct site site;
+    site_open(&site, NULL);
+    int fd = dial(&site);
+    say(fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    px_exchange_answer(held(&site, 0), 200, &plain, 1, NULL, PX_STR("all"));
+    site_wait(&site, px_exchange_complete(site.held[0]));
+    close(fd);
+    site_wait(&site, px_exchange_gone(site.held[0]));
+    assert_int_equal(site.gone, 0);
+    assert_true(px_exchange_complete(site.held[0]));
+    end_held(&site, 0);
+    site_wait(&site, site.stats.connections == 0);
+    site_close(&site);
+}
+
 static void test_a_cut_host_tells_its_drivers(void **state)
 {
     (void)state;
@@ -279,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_a_client_that_reads_again_drains_the_queue),
         cmocka_unit_test(test_a_client_that_takes_nothing_is_cut),
         cmocka_unit_test(test_what_a_client_did_not_take_before_its_next_request_is_cut_too),
+        cmocka_unit_test(test_a_client_that_is_not_read_is_still_seen_to_leave),
+        cmocka_unit_test(test_a_client_that_leaves_with_its_whole_answer_has_not_left_early),
         cmocka_unit_test(test_a_cut_host_tells_its_drivers),
     };
     return cmocka_run_group_tests_name("exchange/answer", tests, NULL, NULL);

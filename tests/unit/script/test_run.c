@@ -140,7 +140,8 @@ static void test_a_handler_that_fails_is_told_to_the_client(void **state)
     (void)state;
     struct gate *gate = gate_open();
     ask(gate, "/raise", "HTTP/1.1 500 ", "failed: lua/main.lua:3: boom");
-    ask(gate, "/loop", "HTTP/1.1 500 ", "ran for too long without waiting");
+    ask(gate, "/loop", "HTTP/1.1 500 ",
+        "lua/main.lua:4: the script ran for too long without waiting");
     ask(gate, "/unknown", "HTTP/1.1 500 ", "attempt to call");
     ask(gate, "/nothing", "HTTP/1.1 500 ", "The gateway failed.");
     ask(gate, "/stream", "HTTP/1.1 200 ", "0\r\n\r\n");
