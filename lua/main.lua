@@ -142,7 +142,8 @@ local function target_of(q, provider)
   return nil, ('No provider serves the model %q, and there is no default provider.'):format(model)
 end
 
-local function ask(ex, op, client, path, provider)
+--- @param at? { model: string, stream: boolean?, array: boolean? } What the path itself says.
+local function ask(ex, op, client, path, provider, at)
   local speaks = route.protocol(op.protocol)
   local body = ex:body()
   if not body then
@@ -151,7 +152,12 @@ local function ask(ex, op, client, path, provider)
   local ok, model, stream = body:head()
   if not ok then
     return refuse.own(ex, op, 400, 'bad_request', model)
-  elseif type(model) ~= 'string' or model == '' then
+  elseif at then
+    model, stream = at.model, at.stream
+  elseif stream == nil then
+    stream = speaks.request.streams_by_default
+  end
+  if type(model) ~= 'string' or model == '' then
     return refuse.answer(ex, speaks, {
       status = 400, code = 'bad_request', param = 'model',
       message = model == nil and 'model is missing.' or 'model must be a non-empty string.',
@@ -164,7 +170,7 @@ local function ask(ex, op, client, path, provider)
   end
   local q = {
     ex = ex, op = op, client = client, path = path, protocol = op.protocol, speaks = speaks,
-    body = body, asked = model, model = model, stream = stream,
+    body = body, asked = model, model = model, stream = stream, array = at and at.array,
   }
   if rules.done then
     keep(q)
@@ -181,6 +187,15 @@ local function ask(ex, op, client, path, provider)
     return attempt.count(q)
   end
   attempt.run(q, target)
+end
+
+--- Reads a path that says what is asked of which model: Gemini's `models/m:generateContent`.
+local function located(ex, op, rest)
+  local locate = route.protocol(op.protocol).request.locate
+  local at = locate and locate(rest, function(name)
+    return ex:query(name)
+  end)
+  return at and { protocol = op.protocol, operation = at.operation }, at
 end
 
 --- What /health and /ready say of one provider: there, and able to serve.
@@ -208,13 +223,20 @@ function M.handle(ex)
   if not op then
     return about_provider(ex, method, path) or not_found(ex, method, path)
   end
+  local at
+  if rest and method == 'POST' then
+    op, at = located(ex, op, rest)
+    if not at then
+      return not_found(ex, method, path)
+    end
+  end
   local client, had = ex:client()
   if not client then
     return no_key(ex, op, had)
   end
   local operation = op.operation
   if operation == 'chat' or operation == 'count' then
-    return ask(ex, op, client, path, provider)
+    return ask(ex, op, client, path, provider, at)
   elseif operation == 'models' then
     return list_models(ex, op, provider)
   elseif operation == 'model' then

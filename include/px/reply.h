@@ -12,6 +12,13 @@
 /// a client. Before one is chosen up to 64 KiB are held and the upstream is paused.
 struct px_reply;
 
+/// What a body is made of.
+enum px_framing {
+    PX_FRAMING_NONE,   ///< One whole.
+    PX_FRAMING_SSE,    ///< text/event-stream.
+    PX_FRAMING_LINES,  ///< One JSON text a line: application/x-ndjson.
+};
+
 /// What a driver may wait for.
 enum px_reply_what {
     PX_REPLY_HEAD = 1,   ///< The head came, or the transfer ended without one.
@@ -59,7 +66,7 @@ struct px_block *px_reply_body(const struct px_reply *reply);
 
 /// Reads the body as a stream of events. With `keep` the raw bytes are kept too (up to 256 KiB) so
 /// that px_reply_relay() may still follow.
-void px_reply_events(struct px_reply *reply, bool keep);
+void px_reply_events(struct px_reply *reply, enum px_framing framing, bool keep);
 
 /// Takes the next event. Its spans are borrowed until the next call or the loop's next round. False
 /// when there is none now: the stream ended if px_reply_ended().
@@ -74,7 +81,7 @@ struct px_relay_conf {
     int status;
     const struct px_http_header *headers;
     size_t count;
-    bool events;              ///< text/event-stream: forwarded event by event.
+    enum px_framing framing;  ///< A stream is forwarded event by event.
     const char *const *tap;   ///< Names of members to watch for; live as long as the reply.
     size_t taps;              ///< At most PX_RELAY_TAPS.
     struct px_str keepalive;  ///< Sent between events when nothing came; copied. Empty: none.

@@ -14,6 +14,9 @@ local M = {
 local UNARY_LIMIT = 32 * 1024 * 1024
 local HOLD_SECONDS, QUIET_SECONDS = 10, 15
 
+-- What the content type of a stream says, by its framing.
+local WIRE = { lines = 'ndjson', sse = 'text/event-stream' }
+
 local RELAY_HEADERS = { ['access-control-allow-origin'] = '*' }
 local STREAM_HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] = 'no' }
 
@@ -92,7 +95,7 @@ local function stream_sink(q, ctx)
     ex:start(200, {
       ['access-control-allow-origin'] = '*',
       ['cache-control'] = 'no-cache',
-      ['content-type'] = stream.content_type,
+      ['content-type'] = q.array and 'application/json' or stream.content_type,
       ['x-accel-buffering'] = 'no',
       ['x-proxima-lost'] = lost_header(ctx),
     })
@@ -249,7 +252,7 @@ local function read_stream(q, protocol, ctx)
   local ex = q.ex
   local read = protocol.stream.reader(ctx)
   local put, close, quiet = sink(q, ctx)
-  ex:events(false)
+  ex:events(protocol.stream.framing or 'sse')
   local wait = HOLD_SECONDS
   while true do
     local type, data = ex:next(wait)
@@ -314,7 +317,7 @@ local function relay_unary(q, at, status)
   local ex = q.ex
   local tap = rules.done and q.speaks.stream.tap or nil
   M.whole[ex] = true
-  local ok, code, words = ex:relay(status, RELAY_HEADERS, false, tap)
+  local ok, code, words = ex:relay(status, RELAY_HEADERS, 'whole', tap)
   q.status = status
   if ok then
     ex:finish()
@@ -338,7 +341,7 @@ local function hold(q, ctx)
   local ex = q.ex
   local read = q.speaks.stream.reader(ctx)
   local until_time = core.clock() + HOLD_SECONDS
-  ex:events(true)
+  ex:events(q.speaks.stream.framing or 'sse', true)
   while true do
     local left = until_time - core.clock()
     local type, data
@@ -375,7 +378,8 @@ local function relay_stream(q, at, status, ctx)
   ex:release()
   q.status = status
   q.body = nil
-  local ok, code, words = ex:relay(status, STREAM_HEADERS, true, stream.tap, stream.keepalive)
+  local framing = stream.framing or 'sse'
+  local ok, code, words = ex:relay(status, STREAM_HEADERS, framing, stream.tap, stream.keepalive)
   local found = ex:tapped()
   local complete, usage = stream.tapped(found)
   q.usage = usage
@@ -386,8 +390,8 @@ local function relay_stream(q, at, status, ctx)
     local text = stream.writer(ctx)({
       kind = 'error', code = code == 'timeout' and code or 'cut', message = failure, status = 502,
     })
-    if text then
-      ex:write('\n\n' .. text)  -- The upstream may have stopped inside a line.
+    if text then  -- The upstream may have stopped inside a line.
+      ex:write((framing == 'lines' and '\n' or '\n\n') .. text)
     end
   end
   ex:finish()
@@ -405,8 +409,9 @@ function M.from_upstream(q, at, status, ctx)
       refuse.transfer(at.upstream, 'protocol', 'a page of HTML'))
     return
   end
-  local streamed = kind:find('text/event-stream', 1, true) ~= nil
-  local plain = at.protocol == q.protocol and streamed == (q.stream or false)
+  local wire = WIRE[route.protocol(at.protocol).stream.framing or 'sse']
+  local streamed = kind:find(wire, 1, true) ~= nil
+  local plain = at.protocol == q.protocol and streamed == (q.stream or false) and not q.array
     and not (rules.event and rules.concerns('event', subject_of(q)))
   if plain and not streamed then
     return relay_unary(q, at, status)

@@ -33,6 +33,8 @@ local function context(q, target, from, to)
     id = core.id(),
     now = math.floor(core.now()),
     stream = q.stream or false,
+    array = q.array,
+    path = q.path,
     include_usage = false,
     origin = to,
     settings = target.upstream.settings,
@@ -192,7 +194,7 @@ local function send(q, target, at)
   local ex, ctx = q.ex, nil
   if at.protocol == q.protocol then
     at.body = q.body
-    if target.model ~= q.asked then
+    if target.model ~= q.asked and not q.speaks.request.model_in_path then
       q.body:model(target.model)
     end
   else
@@ -254,7 +256,7 @@ function M.run(q, target)
   local protocol = upstream.urls[q.protocol] and q.protocol or upstream.first
   local at = {
     upstream = upstream, account = account, protocol = protocol, model = target.model,
-    url = upstream.urls[protocol], headers = account.headers,
+    url = upstreams.url(upstream, protocol, target.model, q.stream), headers = account.headers,
   }
   q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
   q.signed_by = account

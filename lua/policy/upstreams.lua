@@ -66,10 +66,14 @@ local function upstream_of(id, config)
     accounts = {},
     disabled = {},
     urls = {},
+    stream_urls = {},
     first = provider.speaks[1].protocol,
   }
   for _, speaks in ipairs(provider.speaks) do
-    out.urls[speaks.protocol] = out.urls[speaks.protocol] or base .. speaks.path
+    if not out.urls[speaks.protocol] then
+      out.urls[speaks.protocol] = base .. speaks.path
+      out.stream_urls[speaks.protocol] = base .. (speaks.stream_path or speaks.path)
+    end
   end
   for _, account in ipairs(config.accounts or {}) do
     if account.enabled ~= false then
@@ -125,6 +129,19 @@ function M.why_none(upstream, model)
   end
   return ('No account of %s can serve %s: %s.'):format(upstream.id, model,
     reasons[1] and table.concat(reasons, ', ') or 'it has none')
+end
+
+--- Where a request goes; some protocols have the model in the path.
+function M.url(upstream, protocol, model, stream)
+  local url = (stream and upstream.stream_urls or upstream.urls)[protocol]
+  if url:find('{model}', 1, true) then
+    url = url:gsub('{model}', function()
+      return (model:gsub('[^%w%-._~/:]', function(c)
+        return ('%%%02X'):format(c:byte())
+      end))
+    end)
+  end
+  return url
 end
 
 --- The account that serves a model: the first enabled one by priority that may.

@@ -37,7 +37,7 @@ void events_take(struct px_reply *reply, struct px_str bytes)
         reply_break(reply);
         return;
     }
-    if (px_sse_feed(&reply->sse, bytes, on_event, reply)) {
+    if (framing_feed(&reply->framing, bytes, on_event, reply)) {
         reply_break(reply);
         return;
     }
@@ -53,7 +53,7 @@ void events_end(struct px_reply *reply)
 {
     // The last event of a stream that was cut may be a half one.
     bool whole = reply->failure == PX_FETCH_NONE;
-    if (whole && !reply->broken && px_sse_end(&reply->sse, on_event, reply)) {
+    if (whole && !reply->broken && framing_end(&reply->framing, on_event, reply)) {
         reply->broken = true;
     }
 }

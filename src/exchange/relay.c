@@ -44,11 +44,11 @@ static void take_events(struct px_reply *reply, struct px_str bytes)
 {
     struct relay *relay = reply->relay;
     relay->event_end = 0;
-    if (!relay->taps_off && px_sse_feed(&reply->sse, bytes, on_event, relay)) {
+    if (!relay->taps_off && framing_feed(&reply->framing, bytes, on_event, relay)) {
         relay->taps_off = true;
     }
     size_t whole = relay->event_end;
-    if (relay->taps_off || px_sse_idle(&reply->sse)) {
+    if (relay->taps_off || framing_idle(&reply->framing)) {
         whole = bytes.len;
     }
     if (whole) {
@@ -100,7 +100,7 @@ void relay_end(struct px_reply *reply)
     px_timer_stop(reply->loop, &relay->timer);
     bool whole = reply->failure == PX_FETCH_NONE;
     if (relay->events) {
-        if (whole && !relay->taps_off && px_sse_end(&reply->sse, on_event, relay)) {
+        if (whole && !relay->taps_off && framing_end(&reply->framing, on_event, relay)) {
             relay->taps_off = true;
         }
         if (whole) {
@@ -166,7 +166,7 @@ static bool copy_headers(struct relay *relay, const struct px_relay_conf *conf)
 static bool set_keepalive(struct px_reply *reply, const struct px_relay_conf *conf)
 {
     struct relay *relay = reply->relay;
-    if (!conf->events || !conf->keepalive.len || !conf->keepalive_ms) {
+    if (!conf->framing || !conf->keepalive.len || !conf->keepalive_ms) {
         return true;
     }
     relay->keepalive = malloc(conf->keepalive.len);
@@ -188,7 +188,7 @@ static struct relay *relay_new(struct px_exchange *ex, const struct px_relay_con
         return NULL;
     }
     relay->ex = ex;
-    relay->events = conf->events;
+    relay->events = conf->framing != PX_FRAMING_NONE;
     relay->status = conf->status;
     relay->tap = conf->tap;
     relay->taps = conf->taps;
@@ -206,18 +206,18 @@ void px_reply_relay(struct px_reply *reply, struct px_exchange *ex,
     reply->raw = PX_BUF(EVENT_MAX);
     px_buf_free(&reply->queue);
     reply->queue_at = 0;
-    px_sse_deinit(&reply->sse);
-    px_sse_init(&reply->sse, EVENT_MAX);
+    framing_deinit(&reply->framing);
+    framing_init(&reply->framing, conf->framing, EVENT_MAX);
 
     reply->relay = relay_new(ex, conf);
     if (!reply->relay || !set_keepalive(reply, conf) ||
-        (!conf->events && !copy_headers(reply->relay, conf))) {
+        (!conf->framing && !copy_headers(reply->relay, conf))) {
         px_buf_free(&held);
         reply_break(reply);
         return;
     }
     reply->way = WAY_RELAY;
-    if (conf->events) {
+    if (conf->framing) {
         px_exchange_start(ex, conf->status, conf->headers, conf->count, -1);
     }
     if (held.len) {

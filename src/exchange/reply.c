@@ -169,7 +169,7 @@ enum px_status px_reply_new(struct px_loop *loop, struct px_fetcher *fetcher,
     reply->user = user;
     reply->raw = PX_BUF(EVENT_MAX);
     reply->queue = PX_BUF(EVENT_MAX + KEEP_MAX * 2);
-    px_sse_init(&reply->sse, EVENT_MAX);
+    framing_init(&reply->framing, PX_FRAMING_SSE, EVENT_MAX);
     enum px_status st = px_fetch_start(fetcher, request, &fns, reply, &reply->fetch, err);
     if (st) {
         free(reply);
@@ -188,7 +188,7 @@ void px_reply_free(struct px_reply *reply)
         px_fetch_cancel(reply->fetch);
     }
     relay_free(reply);
-    px_sse_deinit(&reply->sse);
+    framing_deinit(&reply->framing);
     px_buf_free(&reply->raw);
     px_buf_free(&reply->queue);
     px_block_drop(reply->body);
@@ -283,8 +283,9 @@ struct px_block *px_reply_body(const struct px_reply *reply)
     return reply->body;
 }
 
-void px_reply_events(struct px_reply *reply, bool keep)
+void px_reply_events(struct px_reply *reply, enum px_framing framing, bool keep)
 {
+    reply->framing.kind = framing;
     reply->keep = keep;
     choose(reply, WAY_EVENTS);
 }

@@ -2,6 +2,7 @@
 
 // An upstream's answer, as the files that take it in different ways see it.
 
+#include "framing.h"
 #include "px/buf.h"
 #include "px/reply.h"
 
@@ -51,7 +52,7 @@ struct px_reply {
     struct px_buf raw;  ///< Held or kept bytes.
     struct px_block *body;
     size_t limit;
-    struct px_sse sse;
+    struct framing framing;
     struct px_buf queue;  ///< Events that wait: records, see events.c.
     size_t queue_at;
     struct relay *relay;

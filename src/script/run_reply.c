@@ -99,11 +99,18 @@ static int l_collect(lua_State *L)
     return px_run_await(L, run, RUN_BODY, 0);
 }
 
-/// events(keep): from now on next() gives events; with `keep` relay() may still follow.
+/// What a body is made of: 'sse', 'lines', or nil for one whole.
+static enum px_framing check_framing(lua_State *L, int arg)
+{
+    static const char *const names[] = { "whole", "sse", "lines", NULL };
+    return (enum px_framing)luaL_checkoption(L, arg, "whole", names);
+}
+
+/// events(framing, keep): from now on next() gives events; with `keep` relay() may still follow.
 static int l_events(lua_State *L)
 {
     struct run *run = px_run_check_own(L);
-    px_reply_events(check_reply(L, run), lua_toboolean(L, 2));
+    px_reply_events(check_reply(L, run), check_framing(L, 2), lua_toboolean(L, 3));
     return 0;
 }
 
@@ -180,7 +187,7 @@ static void read_taps(lua_State *L, int idx, struct run *run)
     }
 }
 
-/// relay(status, headers, events, taps, keepalive): passes the body to the client byte for byte,
+/// relay(status, headers, framing, taps, keepalive): passes the body to the client byte for byte,
 /// with the upstream's headers and `headers` over them. Waits for the end: true, or nil, a code and
 /// words. The caller finishes the answer.
 static int l_relay(lua_State *L)
@@ -206,7 +213,7 @@ static int l_relay(lua_State *L)
         .status = (int)luaL_checkinteger(L, 2),
         .headers = headers,
         .count = count,
-        .events = lua_toboolean(L, 4),
+        .framing = check_framing(L, 4),
         .tap = run->tap,
         .taps = run->tap_count,
         .keepalive_ms = 15000,

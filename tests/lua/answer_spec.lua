@@ -54,7 +54,7 @@ describe('policy.answer relaying', function()
       events = { chunk({ content = 'a' }), chunk({}, 'stop'), DONE },
       tapped = { done = '[DONE]', finish_reason = chunk({}, 'stop')[2] } }, { stream = true })
     eq('raw bytes', ex.body)
-    eq(true, ex.relayed.events)
+    eq('sse', ex.relayed.framing)
     eq(true, ex.finished)
     eq(true, ex.released)
   end)

@@ -149,9 +149,9 @@ function Exchange:ended()
   return true
 end
 
-function Exchange:relay(status, headers, events, taps, keepalive)
-  self.relayed = { events = events, taps = taps, keepalive = keepalive }
-  if self.upstream.cut and not events then
+function Exchange:relay(status, headers, framing, taps, keepalive)
+  self.relayed = { framing = framing, taps = taps, keepalive = keepalive }
+  if self.upstream.cut and framing == 'whole' then
     return nil, 'cut', 'it broke'
   end
   self.status, self.answered, self.body = status, headers, self.upstream.body or ''

@@ -165,8 +165,9 @@ function Exchange:collect(limit) end
 function Exchange:ended() end
 
 --- From now on next() gives events.
+--- @param framing 'sse'|'lines'
 --- @param keep? boolean relay() may still follow.
-function Exchange:events(keep) end
+function Exchange:events(framing, keep) end
 
 --- The answer's body is complete.
 function Exchange:finish() end
@@ -209,13 +210,13 @@ function Exchange:query(name) end
 --- and words.
 --- @param status integer
 --- @param headers? table<string, string> Over the upstream's.
---- @param events? boolean The body is a stream of events.
+--- @param framing? 'whole'|'sse'|'lines' What the body is made of.
 --- @param taps? string[] Members whose last event is kept for tapped().
 --- @param keepalive? string Sent while nothing comes.
 --- @return boolean? complete
 --- @return string? code
 --- @return string? words
-function Exchange:relay(status, headers, events, taps, keepalive) end
+function Exchange:relay(status, headers, framing, taps, keepalive) end
 
 --- Nobody needs the request's bytes again: they are freed.
 function Exchange:release() end

@@ -203,3 +203,12 @@
 --- @field owned_by? string
 --- @field created? integer
 --- @field display_name? string
+
+--- What a protocol may say beside the four modules' functions:
+---   request.model_in_path       the body has no model: the path has it
+---   request.locate(rest, query) reads what follows a prefix path ('m:generateContent'); query(name) gives
+---                               a parameter. Returns { operation, model, stream, array }, or nil: not found
+---   request.streams_by_default  a request without `stream` wants one
+---   stream.framing              'sse' (default) or 'lines': one JSON text a line; the reader is then called
+---                               as read('message', line), and the writer returns whole lines
+--- ctx.array asks the stream writer for one JSON array; ctx.path is the client's path.

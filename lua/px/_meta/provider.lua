@@ -7,7 +7,8 @@
 --- @field base_url? string Where it lives unless the configuration says otherwise.
 --- @field hosts? string[] Hosts that functions which wait may fetch from, beside base_url's.
 --- @field settings? table<string, px.Setting> Members of its accounts and of the provider itself.
---- @field speaks { protocol: string, path: string }[] In order of preference. `path` is appended to base_url.
+--- @field speaks { protocol: string, path: string, stream_path: string? }[] In order of preference; appended to
+---   base_url. `{model}` stands for the model.
 --- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.
 --- @field shape? fun(at: px.Attempt) Last change of the request before it is sent.
 --- @field unwrap? fun(body: any): any Takes an envelope off an answer.

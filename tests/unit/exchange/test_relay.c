@@ -109,7 +109,12 @@ static const char *const taps[] = { "usage", "model" };
 static struct px_relay_conf conf_of(bool events)
 {
     return (struct px_relay_conf){
-        .status = 200, .headers = &plain, .count = 1, .events = events, .tap = taps, .taps = 2
+        .status = 200,
+        .headers = &plain,
+        .count = 1,
+        .framing = events ? PX_FRAMING_SSE : PX_FRAMING_NONE,
+        .tap = taps,
+        .taps = 2,
     };
 }
 
@@ -349,7 +354,7 @@ static void test_events_are_read_ahead_and_taken_in_order(void **state)
     static const char *const expected[] = { "{\"usage\":null,\"x\":\"\xc3\xa4\"}",
                                             "{\"model\" : \"m\"}", "{\"t\":\"\\\"usage\\\":1\"}",
                                             "{\"usage\": {\"n\":1}}", "[DONE]" };
-    px_reply_events(visit->reply, true);
+    px_reply_events(visit->reply, PX_FRAMING_SSE, true);
     for (size_t i = 0; i < 5;) {
         struct px_sse_event event;
         wait_for(visit, PX_REPLY_EVENT);
@@ -380,7 +385,7 @@ static void test_a_reader_that_lags_behind_loses_nothing(void **state)
     }
     struct script script = { .head = CLOSE, .body = body, .len = (size_t)(at - body) };
     struct visit *visit = visit_open(&script);
-    px_reply_events(visit->reply, false);
+    px_reply_events(visit->reply, PX_FRAMING_SSE, false);
     for (int i = 0; i < COUNT; i++) {
         struct px_sse_event event;
         while (!px_reply_next(visit->reply, &event)) {
@@ -421,7 +426,7 @@ static void test_an_event_over_8_mib_breaks_the_reading(void **state)
     memcpy(body, "data: ", 6);
     struct script script = { .head = CLOSE, .body = body, .len = size };
     struct visit *visit = visit_open(&script);
-    px_reply_events(visit->reply, false);
+    px_reply_events(visit->reply, PX_FRAMING_SSE, false);
     wait_for(visit, PX_REPLY_END);
     assert_true(px_reply_broken(visit->reply));
     struct px_sse_event event;
@@ -439,7 +444,7 @@ static void test_waits_are_told_once_or_answered_at_once(void **state)
     assert_int_equal(px_reply_status(visit->reply), 200);
     assert_true(px_str_eq(px_reply_header(visit->reply, PX_STR("x-one")), PX_STR("1")));
     assert_null(px_reply_header(visit->reply, PX_STR("x-two")).ptr);
-    px_reply_events(visit->reply, false);
+    px_reply_events(visit->reply, PX_FRAMING_SSE, false);
     wait_for(visit, PX_REPLY_EVENT);
     struct px_sse_event event;
     assert_true(px_reply_next(visit->reply, &event));
