@@ -334,38 +334,56 @@ local function relay_unary(q, at, status)
   end
 end
 
---- Looks at the first events of a stream until one has content.
+--- Reads the first events of a stream with the protocol's reader: an error among them becomes the
+--- answer, with its real status.
 ---
---- @return boolean go False when the client was answered already.
-local function hold(q, ctx)
-  local ex = q.ex
+--- @param seen table[] { type, data } of each.
+--- @param ended boolean The stream is over.
+--- @return boolean go False when the client was answered.
+local function judge(q, ctx, seen, ended)
   local read = q.speaks.stream.reader(ctx)
-  local until_time = core.clock() + HOLD_SECONDS
-  ex:events(q.speaks.stream.framing or 'sse', true)
-  while true do
-    local left = until_time - core.clock()
-    local type, data
-    if left > 0 then
-      type, data = ex:next(left)
-    else
-      type = false
-    end
-    if type == false then
-      return true
-    end
-    local events = read(type or nil, data)
-    for i = 1, events and #events or 0 do
-      local event = events[i]
-      if event.kind == 'error' then
-        q.failed = event.code
-        q.status = refuse.answer(ex, q.speaks, failure_of(q, event))
+  for i = 1, ended and #seen + 1 or #seen do
+    local event = seen[i] or {}
+    local events = read(event[1], event[2])
+    for j = 1, events and #events or 0 do
+      if events[j].kind == 'error' then
+        q.failed = events[j].code
+        q.status = refuse.answer(q.ex, q.speaks, failure_of(q, events[j]))
         return false
-      elseif not NO_CONTENT[event.kind] then
+      elseif not NO_CONTENT[events[j].kind] then
         return true
       end
     end
-    if not type then
+  end
+  return true
+end
+
+--- Looks at the first events of a stream until one has content.
+---
+--- @param ctx fun(): px.Context
+--- @return boolean go False when the client was answered already.
+local function hold(q, ctx)
+  local ex, begins = q.ex, q.speaks.stream.begins
+  local until_time = core.clock() + HOLD_SECONDS
+  local seen = {}
+  ex:events(q.speaks.stream.framing or 'sse', true)
+  while true do
+    local left = until_time - core.clock()
+    local type, data = false, nil
+    if left > 0 then
+      type, data = ex:next(left)
+    end
+    if type == false then
       return true
+    elseif not type then
+      return judge(q, ctx(), seen, true)
+    end
+    seen[#seen + 1] = { type, data }
+    local what = begins(type, data)
+    if what == 'content' then
+      return true
+    elseif what == 'error' then
+      return judge(q, ctx(), seen, false)
     end
   end
 end
@@ -387,7 +405,7 @@ local function relay_stream(q, at, status, ctx)
     q.failed = code or 'cut'
     local failure = ok and 'The upstream ended its stream before it was complete.'
       or refuse.transfer(at.upstream, code, words).message
-    local text = stream.writer(ctx)({
+    local text = stream.writer(ctx())({
       kind = 'error', code = code == 'timeout' and code or 'cut', message = failure, status = 502,
     })
     if text then  -- The upstream may have stopped inside a line.
@@ -416,10 +434,11 @@ function M.from_upstream(q, at, status, ctx)
   if plain and not streamed then
     return relay_unary(q, at, status)
   end
-  ctx = type(ctx) == 'function' and ctx() or ctx
   if plain then
     return relay_stream(q, at, status, ctx)
-  elseif streamed then
+  end
+  ctx = type(ctx) == 'function' and ctx() or ctx
+  if streamed then
     return read_stream(q, route.protocol(at.protocol), ctx)
   end
   read_unary(q, at, route.protocol(at.protocol), ctx)

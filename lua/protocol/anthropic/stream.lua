@@ -78,6 +78,31 @@ function on.ping(_, events)
   events[#events + 1] = { kind = 'ping' }
 end
 
+-- What an event of the wire is at the start of a stream.
+local BEGINS = {
+  content_block_delta = 'content', content_block_stop = 'content', message_delta = 'content',
+  message_stop = 'content', error = 'error',
+}
+
+--- Tells what one of the first events is, without a reader: see px.Begins.
+---
+--- @return 'content'|'error'|nil
+function M.begins(kind, data)
+  local known = BEGINS[kind]
+  if known then
+    return known
+  end
+  local body = decode(data)
+  if type(body) ~= 'table' or (body.error ~= nil and body.error ~= json.null) then
+    return 'error'
+  end
+  local block = body.content_block
+  if type(block) == 'table' and block.type ~= 'text' and block.type ~= 'thinking' then
+    return 'content'
+  end
+  return BEGINS[body.type]
+end
+
 --- @param ctx px.Context
 --- @return px.Reader
 function M.reader(ctx)

@@ -76,6 +76,37 @@ local function take_choices(state, events, choices)
   end
 end
 
+local function says_something(delta)
+  for name, value in pairs(type(delta) == 'table' and delta or {}) do
+    local empty = value == null or value == '' or (type(value) == 'table' and next(value) == nil)
+    if name ~= 'role' and not empty then
+      return true
+    end
+  end
+  return false
+end
+
+--- Tells what one of the first chunks is, without a reader: see px.Begins.
+---
+--- @return 'content'|'error'|nil
+function M.begins(_, data)
+  if data == '[DONE]' then
+    return 'content'
+  end
+  local body = decode(data)
+  if type(body) ~= 'table' or (body.error ~= nil and body.error ~= null) then
+    return 'error'
+  end
+  for _, choice in ipairs(type(body.choices) == 'table' and body.choices or {}) do
+    local reason = type(choice) == 'table' and choice.finish_reason
+    if reason and reason ~= null and reason ~= '' then
+      return 'content'
+    elseif type(choice) == 'table' and says_something(choice.delta or choice.message) then
+      return 'content'
+    end
+  end
+end
+
 --- @param ctx px.Context
 --- @return px.Reader
 function M.reader(ctx)

@@ -14,6 +14,7 @@
 ---   stream.lua   reader(ctx) -> px.Reader              one stream of an upstream
 ---                writer(ctx) -> px.Writer              one stream to a client
 ---                tap, tapped                           for bytes relayed unread, see px.Tap
+---                begins                                what a stream's first events are, see px.Begins
 ---                keepalive                             what to send while nothing comes
 ---                content_type                          'text/event-stream; charset=utf-8'
 ---   errors.lua   read(status, text, headers, now) -> px.Failure   an upstream's refusal; text may be
@@ -176,6 +177,10 @@
 --- 'done' where the protocol has it) returns complete: boolean (a finish or terminator arrived, or the upstream's
 --- own error event), usage: px.Event?
 --- @alias px.Tap string[]
+
+--- Tells what one of a stream's first events is, cheaply: 'content' (from here the client may be answered),
+--- 'error' (or nonsense: the reader then says which), nil (neither yet). `stream.begins`.
+--- @alias px.Begins fun(type: string, data: string): ('content'|'error')?
 
 --- An upstream's refusal or the gateway's own, in neutral words.
 --- @class px.Failure
