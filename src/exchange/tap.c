@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "px/json.h"
 #include "reply_private.h"
 
 static const char *skip_space(const char *at, const char *end)
@@ -38,6 +39,9 @@ void tap_event(struct relay *relay, const struct px_sse_event *event)
     if (px_str_eq(event->data, PX_STR("[DONE]"))) {
         relay->done = true;
         return;
+    }
+    if (event->open && px_json_scan(event->data, NULL, NULL, NULL)) {
+        return;  // A stream that ended inside its last event: half of it says nothing.
     }
     for (size_t i = 0; i < relay->taps; i++) {
         if (has_member(event->data, relay->tap[i], strlen(relay->tap[i]))) {

@@ -224,6 +224,29 @@ static void test_a_stream_cut_in_an_event_ends_before_it(void **state)
     visit_close(visit);
 }
 
+static void test_a_half_event_at_the_end_is_not_tapped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool tapped;
+    } cases[] = {
+        { "data: one\n\ndata: {\"usage\":{\"n\":", false },
+        { "data: one\n\ndata: {\"usage\":{\"n\":1}}", true },
+        { "data: one\n\ndata: {\"usage\":{\"n\":1}}\n", true },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct script script = { .head = CLOSE, .body = cases[i].body };
+        struct visit *visit = visit_open(&script);
+        struct px_relay_conf conf = conf_of(true);
+        px_reply_relay(visit->reply, visit->site.held[0], &conf);
+        wait_for(visit, PX_REPLY_END);
+        assert_int_equal(px_reply_tapped(visit->reply, 0).len > 0, cases[i].tapped);
+        px_exchange_finish(visit->site.held[0]);
+        visit_close(visit);
+    }
+}
+
 static void test_a_small_body_goes_out_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -466,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_streams_pass_byte_for_byte_however_they_are_split),
         cmocka_unit_test(test_a_part_of_an_event_is_held_back),
         cmocka_unit_test(test_a_stream_cut_in_an_event_ends_before_it),
+        cmocka_unit_test(test_a_half_event_at_the_end_is_not_tapped),
         cmocka_unit_test(test_a_small_body_goes_out_whole_or_not_at_all),
         cmocka_unit_test(test_a_large_body_is_streamed_and_a_slow_client_stops_its_upstream),
         cmocka_unit_test(test_keep_alives_come_between_events_alone),
