@@ -9,7 +9,9 @@ rawset(_G, 'px', px)
 
 local answer = require('policy.answer')
 local attempt = require('policy.attempt')
+local catalog = require('policy.catalog')
 local core = require('px.core')
+local forward = require('policy.forward')
 local json = require('px.json')
 local message = require('px.message')
 local models = require('policy.models')
@@ -66,24 +68,6 @@ end
 local function no_key(ex, op, had)
   refuse.own(ex, op, 401, 'auth', had and 'This key is not one of the gateway\'s client keys.'
     or 'A client key is needed: as Authorization: Bearer, x-api-key, x-goog-api-key or ?key=.')
-end
-
--- Lists of models ---------------------------------------------------------------------------------
-
-local function list_models(ex, op, provider)
-  local protocol = route.protocol(op.protocol)
-  local list = upstreams.models(provider and upstreams.get(provider))
-  ex:answer(200, JSON_HEADERS, json.encode(protocol.reply.models(list)))
-end
-
-local function one_model(ex, op, provider, id)
-  local protocol = route.protocol(op.protocol)
-  for _, model in ipairs(upstreams.models(provider and upstreams.get(provider))) do
-    if model.id == id then
-      return ex:answer(200, JSON_HEADERS, json.encode(protocol.reply.model(model)))
-    end
-  end
-  refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(id))
 end
 
 -- Requests to models ------------------------------------------------------------------------------
@@ -178,6 +162,10 @@ local function ask(ex, op, client, path, provider, at)
   if rules.request and not run_rules(q) then
     return
   end
+  local at_once = speaks.request.at_once
+  if at_once and attempt.at_once(q, at_once) then
+    return
+  end
   local target, why = target_of(q, provider)
   if not target then
     q.status = refuse.own(ex, op, 404, 'not_found', why)
@@ -213,14 +201,21 @@ end
 
 --- Answers one request. Runs in a task; may wait.
 function M.handle(ex)
-  local method, path = ex:head()
+  local method, path, query = ex:head()
   if method == 'OPTIONS' then
     return preflight(ex)
   elseif path == '/' and (method == 'GET' or method == 'HEAD') then
     return front(ex)
   end
   local op, provider, rest = route.find(method, path, ex)
-  if not op then
+  local passed, inner = route.forwarded(path)
+  if passed then
+    local client, had = ex:client()
+    if not client then
+      return no_key(ex, nil, had)
+    end
+    return forward.run(ex, passed, method, inner, query)
+  elseif not op then
     return about_provider(ex, method, path) or not_found(ex, method, path)
   end
   local at
@@ -237,12 +232,8 @@ function M.handle(ex)
   local operation = op.operation
   if operation == 'chat' or operation == 'count' then
     return ask(ex, op, client, path, provider, at)
-  elseif operation == 'models' then
-    return list_models(ex, op, provider)
-  elseif operation == 'model' then
-    return one_model(ex, op, provider, rest)
   end
-  not_found(ex, method, path)
+  return catalog.answer(ex, op, provider, rest) or not_found(ex, method, path)
 end
 
 --- handle() raised, or was ended: the client is told, in its protocol.

@@ -358,12 +358,28 @@ local function judge(q, ctx, seen, ended)
   return true
 end
 
+--- For a protocol that has no begins(): its reader tells.
+local function begins_by_reader(q, ctx)
+  local read = q.speaks.stream.reader(ctx())
+  return function(type, data)
+    local events = read(type, data)
+    for i = 1, events and #events or 0 do
+      if events[i].kind == 'error' then
+        return 'error'
+      elseif not NO_CONTENT[events[i].kind] then
+        return 'content'
+      end
+    end
+  end
+end
+
 --- Looks at the first events of a stream until one has content.
 ---
 --- @param ctx fun(): px.Context
 --- @return boolean go False when the client was answered already.
 local function hold(q, ctx)
-  local ex, begins = q.ex, q.speaks.stream.begins
+  local ex = q.ex
+  local begins = q.speaks.stream.begins or begins_by_reader(q, ctx)
   local until_time = core.clock() + HOLD_SECONDS
   local seen = {}
   ex:events(q.speaks.stream.framing or 'sse', true)

@@ -103,7 +103,7 @@ local function run_rules(q, at)
     return true
   end
   q.tags, q.state = q.tags or {}, q.state or {}
-  at.headers = copy(at.headers)
+  at.headers, at.asked_url = copy(at.headers), at.url
   local signs = {}
   for name in pairs(at.headers) do
     if name:find('auth') or name:find('key') or name:find('token') then
@@ -126,7 +126,11 @@ local function run_rules(q, at)
   at.url = object.url
   if object.model ~= at.model then
     at.model = object.model
-    at.body:model(object.model)
+    if not route.protocol(at.protocol).request.model_in_path then
+      at.body:model(object.model)
+    elseif object.url == at.asked_url then
+      at.url = upstreams.url(at.upstream, at.protocol, object.model, q.stream)
+    end
   end
   return true
 end
@@ -136,7 +140,8 @@ local function shape(q, at)
   at.headers = copy(at.headers)
   local shaped = {
     url = at.url, headers = at.headers, protocol = at.protocol, model = at.model,
-    account = at.account.name, client_headers = q.protocol == at.protocol and q.ex:headers() or {},
+    account = at.account.name, path = q.protocol == at.protocol and q.path or nil,
+    client_headers = q.protocol == at.protocol and q.ex:headers() or {},
   }
   at.upstream.type.shape(shaped)
   at.url, at.headers = shaped.url, shaped.headers
@@ -223,6 +228,21 @@ local function send(q, target, at)
       return context(q, target, q.protocol, at.protocol)
     end)
   end
+end
+
+--- Answers a request that asks its model nothing, as the protocol says. False: it is another one.
+---
+--- @param at_once fun(body: px.Body, ctx: px.Context): table?
+function M.at_once(q, at_once)
+  local ctx = context(q, { model = q.model, upstream = { settings = {} } }, q.protocol, q.protocol)
+  local body = at_once(q.body, ctx)
+  if body then
+    q.status = 200
+    q.ex:answer(200, {
+      ['access-control-allow-origin'] = '*', ['content-type'] = 'application/json',
+    }, json.encode(body))
+  end
+  return body ~= nil
 end
 
 --- Answers how many tokens a request has, by an estimate.

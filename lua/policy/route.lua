@@ -125,6 +125,16 @@ function M.find(method, path, ex)
   return op, provider, rest
 end
 
+--- The provider that a path's first segment names, if it is one that passes everything on, and what
+--- stands behind its name.
+function M.forwarded(path)
+  local id, inner = path:match('^/([^/]+)(/?.*)$')
+  local upstream = id and upstreams.get(id)
+  if upstream and upstream.type.forward then
+    return upstream, inner
+  end
+end
+
 --- The methods that a path knows, as `allow` lists them; nil if it is no path at all.
 function M.methods(path, ex)
   local known = {}

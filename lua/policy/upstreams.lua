@@ -23,7 +23,7 @@ local function account_of(config, provider, account)
     secret = account.api_key,
     settings = account.settings or {},
   }
-  local headers = {
+  local headers = provider.forward and {} or {
     ['accept'] = 'application/json, text/event-stream',
     ['content-type'] = 'application/json',
     ['user-agent'] = 'proxima',
@@ -67,7 +67,8 @@ local function upstream_of(id, config)
     disabled = {},
     urls = {},
     stream_urls = {},
-    first = provider.speaks[1].protocol,
+    base = base,
+    first = provider.speaks[1] and provider.speaks[1].protocol,
   }
   for _, speaks in ipairs(provider.speaks) do
     if not out.urls[speaks.protocol] then

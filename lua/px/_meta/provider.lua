@@ -34,5 +34,6 @@
 --- @field protocol string
 --- @field model string
 --- @field account string Its name.
+--- @field path? string The client's path, where it speaks the upstream's protocol.
 --- @field client_headers table<string, string> The client's headers, names in lower case; {} unless it
 ---   speaks `protocol` too.

@@ -1,0 +1,78 @@
+--- What models there are, told in the client's protocol.
+
+local core = require('px.core')
+local json = require('px.json')
+local knowledge = require('policy.knowledge')
+local refuse = require('policy.refuse')
+local route = require('policy.route')
+local upstreams = require('policy.upstreams')
+
+local M = {}
+
+local HEADERS = {
+  ['content-type'] = 'application/json', ['access-control-allow-origin'] = '*',
+}
+
+local function listed(provider)
+  return upstreams.models(provider and upstreams.get(provider))
+end
+
+local function find(provider, id)
+  for _, model in ipairs(listed(provider)) do
+    if model.id == id then
+      return model
+    end
+  end
+end
+
+local function answer_one(ex, op, provider, id, write)
+  local model = type(id) == 'string' and find(provider, id)
+  if model then
+    ex:answer(200, HEADERS, json.encode(write(model, knowledge.lookup(id, op.protocol))))
+  else
+    refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(tostring(id)))
+  end
+end
+
+local OPERATIONS = {}
+
+function OPERATIONS.models(ex, _, provider, reply)
+  ex:answer(200, HEADERS, json.encode(reply.models(listed(provider))))
+end
+
+function OPERATIONS.model(ex, op, provider, reply, id)
+  answer_one(ex, op, provider, id, reply.model)
+end
+
+--- Ollama's /api/show: the name is in the body.
+function OPERATIONS.show(ex, op, provider, reply)
+  local body = ex:body()
+  if not body or not body:head() then
+    return refuse.own(ex, op, 400, 'bad_request', 'A JSON object with `model` is expected.')
+  end
+  local name = body:get('model')
+  answer_one(ex, op, provider, name == nil and body:get('name') or name, reply.show)
+end
+
+function OPERATIONS.ps(ex, _, provider, reply)
+  ex:answer(200, HEADERS, json.encode(reply.ps(listed(provider), math.floor(core.now()))))
+end
+
+function OPERATIONS.version(ex, _, _, reply)
+  ex:answer(200, HEADERS, json.encode(reply.version()))
+end
+
+--- Answers what is asked of the catalog. False: the operation is none of it.
+---
+--- @param op { protocol: string, operation: string }
+--- @param provider? string
+--- @param id? string The model that the path names.
+function M.answer(ex, op, provider, id)
+  local operation = OPERATIONS[op.operation]
+  if operation then
+    operation(ex, op, provider, route.protocol(op.protocol).reply, id)
+  end
+  return operation ~= nil
+end
+
+return M
