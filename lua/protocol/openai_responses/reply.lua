@@ -1,0 +1,141 @@
+--- Unary answers of Responses, and its list of models.
+
+local chat = require('protocol.openai_chat.reply')
+local errors = require('protocol.openai_responses.errors')
+local fold = require('protocol._fold')
+local json = require('px.json')
+local read = require('protocol._read')
+local reader = require('protocol.openai_responses._reader')
+local shape = require('protocol.openai_responses._reply')
+local stops = require('protocol._stops')
+local usage = require('protocol.openai_responses._usage')
+
+local M = {}
+
+--- Walks an answer as the events that a stream of it would give.
+---
+--- @param body any
+--- @param ctx px.Context
+--- @return px.Event[]
+function M.read(body, ctx)
+  local state = reader.new(ctx)
+  if type(body) ~= 'table' or type(body.output) ~= 'table'
+    or (body.error and body.error ~= json.null) then
+    return state:fail(type(body) == 'table' and errors.text_of(body)
+      or json.encode(body == nil and json.null or body))
+  end
+  local events = {}
+  state:finish(events, body, read.maybe_text(body.status) or 'completed')
+  return ctx.stops and stops.filter(ctx.stops)(events) or events
+end
+
+--- Starts an item; texts that follow are parts of it if it is a message.
+local function add_item(state, prefix, make)
+  local id = ('%s%s_%d'):format(prefix, state.ctx.id or '0', #state.items)
+  state.items[#state.items + 1] = function(status)
+    return make(id, status)
+  end
+end
+
+--- Adds a part to the message that is open, or to a new one.
+local function add_part(state, part)
+  local parts = state.parts
+  if not parts then
+    parts = {}
+    add_item(state, 'msg_', function(id, status)
+      return shape.message(id, status, parts)
+    end)
+    state.parts = parts
+  end
+  parts[#parts + 1] = part
+end
+
+-- Kind of block: what it adds. Called with (state, block).
+local add = {}
+
+local function lose(state, path)
+  if state.ctx.lost then
+    state.ctx.lost(path)
+  end
+end
+
+function add.text(state, block)
+  local notes = {}
+  for _, citation in ipairs(block.citations or {}) do
+    if shape.can_annotate(citation) then
+      notes[#notes + 1] = shape.annotation(citation)
+    else
+      lose(state, 'reply.citations')
+    end
+  end
+  add_part(state, shape.text_part(block.text, notes))
+end
+
+function add.refusal(state, block)
+  add_part(state, shape.refusal_part(block.text))
+end
+
+function add.thinking(state, block)
+  local proof = block.kind == 'redacted' and block.data or block.signature
+  proof = proof and shape.seal(state.ctx, block.kind, proof)
+  add_item(state, 'rs_', function(id, status)
+    return shape.reasoning(id, status, block.text, proof)
+  end)
+end
+add.redacted = add.thinking
+
+function add.tool_call(state, block)
+  local text = block.args or ''
+  local wrapped = shape.is_wrapped(block, state.ctx)
+  local call = { id = block.id, name = block.name, custom = block.custom or wrapped or nil }
+  if wrapped then
+    text = shape.free_text(text)
+  elseif text == '' and not call.custom then
+    text = '{}'
+  end
+  add_item(state, call.custom and 'ctc_' or 'fc_', function(id, status)
+    return shape.call(id, status, call, text, state.ctx)
+  end)
+end
+
+function add.opaque(state, block)
+  if block.protocol ~= 'openai_responses' then
+    return lose(state, 'reply.opaque')
+  end
+  add_item(state, '', function()
+    return block.json
+  end)
+end
+
+local IN_MESSAGE = { text = true, refusal = true }
+
+--- Makes the answer that events tell.
+---
+--- @param events px.Event[]
+--- @param ctx px.Context
+--- @return table body
+function M.write(events, ctx)
+  local folded = fold.fold(events)
+  if folded.failure then
+    local _, body = errors.write(errors.failure(folded.failure))
+    return body
+  end
+  local state = { ctx = ctx, items = {} }
+  for _, block in ipairs(folded.blocks) do
+    if not IN_MESSAGE[block.kind] then
+      state.parts = nil
+    end
+    add[block.kind](state, block)
+  end
+  local body = shape.response(ctx, folded.model)
+  for i, make in ipairs(state.items) do
+    body.output[i] = make(i == #state.items and shape.last_status(folded.finish) or 'completed')
+  end
+  shape.finish(body, folded.finish)
+  body.usage = usage.write(folded.usage or {})
+  return body
+end
+
+M.models, M.model = chat.models, chat.model
+
+return M
