@@ -1,0 +1,288 @@
+--- Tools and the choice among them, as Gemini declares them.
+
+local json = require('px.json')
+local clean = require('protocol.gemini._clean')
+local ids = require('protocol._ids')
+local names = require('protocol.gemini._names')
+local read = require('protocol._read')
+local schema = require('protocol.gemini._schema')
+
+local M = {}
+
+local bad, get = read.bad, names.get
+
+local KNOWN = names.set('name description parameters parametersJsonSchema')
+local FUNCTIONS = 'functionDeclarations'
+local NAME_MAX = 64
+
+-- Reading -----------------------------------------------------------------------------------------
+
+--- A list, or the one member of it that some clients send without the list.
+local function list_of(value, path)
+  if type(value) == 'table' and read.is_object(value) and not read.is_list(value) then
+    return { value }
+  end
+  return read.table(value, path, 'an array')
+end
+
+local function read_function(entry, path, lost)
+  read.object(entry, path)
+  local parameters = get(entry, 'parametersJsonSchema') or get(entry, 'parameters')
+  if parameters ~= nil and type(parameters) ~= 'table' then
+    bad(path .. '.parameters must be an object', path .. '.parameters')
+  end
+  read.unknown(entry, KNOWN, 'request.tools.', lost)
+  return {
+    name = read.text(get(entry, 'name'), path .. '.name')
+      or bad(path .. '.name is missing', path .. '.name'),
+    description = read.text(get(entry, 'description'), path .. '.description'),
+    schema = parameters and schema.read(parameters),
+  }
+end
+
+--- @param value any The request's `tools`.
+--- @param lost fun(path: string)
+--- @return px.Tool[]?
+function M.read(value, lost)
+  local out = {}
+  for i, tool in ipairs(list_of(value, 'tools') or {}) do
+    local path = 'tools[' .. (i - 1) .. ']'
+    read.object(tool, path)
+    for _, key in ipairs(json.keys(tool)) do
+      local name = names.camel(key)
+      if name == FUNCTIONS then
+        for k, entry in ipairs(list_of(tool[key], path .. '.' .. FUNCTIONS) or {}) do
+          local at = ('%s.%s[%d]'):format(path, FUNCTIONS, k - 1)
+          out[#out + 1] = read_function(entry, at, lost)
+        end
+      elseif tool[key] ~= json.null then
+        local inner = json.object({ [name] = tool[key] })
+        out[#out + 1] = { name = name, hosted = inner, protocol = 'gemini' }
+      end
+    end
+  end
+  return #out > 0 and out or nil
+end
+
+local MODES = { AUTO = 'auto', ANY = 'any', NONE = 'none', VALIDATED = 'auto' }
+
+--- @param value any The request's `toolConfig`.
+--- @param lost fun(path: string)
+--- @return px.ToolChoice?
+function M.read_choice(value, lost)
+  local config = read.table(value, 'toolConfig', 'an object') or {}
+  read.unknown(config, names.set('functionCallingConfig'), 'request.toolConfig.', lost)
+  local path = 'toolConfig.functionCallingConfig'
+  local calling = read.table(get(config, 'functionCallingConfig'), path, 'an object')
+  local mode = calling and read.text(get(calling, 'mode'), path .. '.mode')
+  if not mode or mode == 'MODE_UNSPECIFIED' then
+    return nil
+  end
+  local word = mode:upper()
+  local out = { mode = MODES[word] or bad(path .. '.mode is unknown', path .. '.mode') }
+  local allowed = {}
+  for i, name in ipairs(list_of(get(calling, 'allowedFunctionNames'), path) or {}) do
+    allowed[i] = read.text(name, path .. '.allowedFunctionNames')
+  end
+  if #allowed == 0 then
+    return out
+  elseif word == 'ANY' and #allowed == 1 then
+    return { mode = 'one', name = allowed[1] }
+  elseif word == 'ANY' or word == 'VALIDATED' then
+    return { mode = 'subset', names = allowed, required = word == 'ANY' }
+  end
+  lost('request.toolConfig.allowedFunctionNames')
+  return out
+end
+
+-- Writing -----------------------------------------------------------------------------------------
+
+--- A tool's name as Gemini accepts it; what had to change is remembered in ctx.names.
+---
+--- @param ctx px.Context
+--- @param name string
+--- @return string
+function M.name(ctx, name)
+  if #name <= NAME_MAX and name:find('^[%a_][%w_.:-]*$') then
+    return name
+  end
+  local short = ids.shorten(ctx, name)
+  if short:find('^[%d-]') then
+    short = '_' .. short:sub(1, NAME_MAX - 1)
+    ctx.names = ctx.names or {}
+    ctx.names[short] = name
+  end
+  return short
+end
+
+local CUSTOM_SCHEMA = json.object({
+  type = 'object',
+  properties = json.object({ input = json.object({ type = 'string' }) }),
+  required = json.array({ 'input' }),
+})
+
+local function custom_description(tool)
+  local format = type(tool.custom) == 'table' and tool.custom or {}
+  local grammar = type(format.grammar) == 'table' and format.grammar or format
+  local text = tool.description or ''
+  if read.maybe_text(grammar.definition) then
+    text = text .. '\n\nThe input must match this grammar (' .. tostring(grammar.syntax) .. '):\n'
+      .. grammar.definition
+  end
+  return text
+end
+
+local function set_parameters(out, parameters, knowledge, lost)
+  local open = type(parameters) == 'table' and parameters.additionalProperties
+  if knowledge.json_schema and (not clean.is_empty(parameters) or open) then
+    out.parametersJsonSchema = parameters
+  elseif not clean.is_empty(parameters) then
+    local made, changed = clean.clean(parameters)
+    if changed then
+      lost('tools.schema')
+    end
+    -- An object without properties is refused there.
+    out.parameters = made.type ~= 'OBJECT' and made or made.properties and made or nil
+  end
+end
+
+local function declare(tool, ctx, knowledge, lost)
+  local out = { name = M.name(ctx, tool.name), description = tool.description or '' }
+  local parameters = tool.schema
+  if tool.custom then
+    ctx.customs = ctx.customs or {}
+    ctx.customs[tool.name] = true
+    out.description, parameters = custom_description(tool), CUSTOM_SCHEMA
+  end
+  if tool.strict then
+    lost('tools.strict')
+  end
+  if tool.cache then
+    lost('tools.cache')
+  end
+  if out.description == '' then
+    out.description = tool.name
+  end
+  set_parameters(out, parameters, knowledge, lost)
+  return json.object(out)
+end
+
+--- What a hosted tool becomes: itself, or Google's own search for any search.
+local function hosted_of(tool)
+  if tool.protocol == 'gemini' then
+    return tool.hosted
+  end
+  local kind = read.maybe_text(tool.hosted.type) or ''
+  if kind:find('^web_search') then
+    return json.object({ googleSearch = json.object({}) })
+  end
+  return nil
+end
+
+local function offered(tool, choice, knowledge)
+  -- The choice is part of the request where it can be said there.
+  if not choice or choice.mode ~= 'subset' or choice.required or knowledge.json_schema then
+    return true
+  end
+  for _, name in ipairs(choice.names) do
+    if name == tool.name then
+      return true
+    end
+  end
+  return false
+end
+
+--- @param request px.Request
+--- @param ctx px.Context
+--- @param lost fun(path: string)
+--- @return table[]? tools
+--- @return boolean? mixed Hosted tools stand beside functions.
+function M.write(request, ctx, lost)
+  local knowledge = ctx.knowledge or {}
+  local functions, others = json.array({}), {}
+  for _, tool in ipairs(request.tools or {}) do
+    local hosted = tool.hosted and hosted_of(tool)
+    if hosted then
+      others[#others + 1] = hosted
+    elseif tool.hosted then
+      lost('tools.' .. (read.maybe_text(tool.hosted.type) or tool.name or 'hosted'))
+    elseif offered(tool, request.tool_choice, knowledge) then
+      functions[#functions + 1] = declare(tool, ctx, knowledge, lost)
+    end
+  end
+  if #others > 0 and #functions > 0 and not knowledge.mixed_tools then
+    lost('tools.hosted')
+    others = {}
+  end
+  local out = json.array({})
+  if #functions > 0 then
+    out[1] = json.object({ functionDeclarations = functions })
+  end
+  for _, tool in ipairs(others) do
+    out[#out + 1] = tool
+  end
+  return #out > 0 and out or nil, #functions > 0 and #others > 0 or nil
+end
+
+local function has(tools, name)
+  local first = tools and tools[1] and tools[1].functionDeclarations
+  for _, entry in ipairs(first or {}) do
+    if entry.name == name then
+      return true
+    end
+  end
+  return false
+end
+
+local function calling_of(choice, tools, ctx, knowledge, lost)
+  if choice.mode == 'auto' then
+    return { mode = 'AUTO' }
+  elseif choice.mode == 'none' then
+    return { mode = 'NONE' }
+  elseif choice.mode == 'any' then
+    return { mode = 'ANY' }
+  end
+  local allowed = json.array({})
+  for _, name in ipairs(choice.mode == 'one' and { choice.name } or choice.names) do
+    local short = M.name(ctx, name)
+    if has(tools, short) then
+      allowed[#allowed + 1] = short
+    end
+  end
+  if #allowed == 0 then
+    lost('tool_choice')
+    return nil
+  elseif choice.mode == 'one' or choice.required then
+    return { mode = 'ANY', allowedFunctionNames = allowed }
+  end
+  return knowledge.json_schema and { mode = 'VALIDATED', allowedFunctionNames = allowed } or nil
+end
+
+--- Sets `tools` and `toolConfig`.
+---
+--- @param body table
+--- @param request px.Request
+--- @param ctx px.Context
+--- @param lost fun(path: string)
+function M.set(body, request, ctx, lost)
+  local tools, mixed = M.write(request, ctx, lost)
+  body.tools = tools
+  if request.parallel == false and tools then
+    lost('params.parallel')
+  end
+  local functions = tools and tools[1].functionDeclarations
+  local choice = request.tool_choice
+  local calling = functions and choice
+    and calling_of(choice, tools, ctx, ctx.knowledge or {}, lost)
+  if not functions and choice and choice.mode ~= 'auto' and choice.mode ~= 'none' then
+    lost('tool_choice')
+  end
+  if calling or mixed then
+    body.toolConfig = json.object({
+      functionCallingConfig = calling and json.object(calling) or nil,
+      includeServerSideToolInvocations = mixed,
+    })
+  end
+end
+
+return M
