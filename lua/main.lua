@@ -264,7 +264,8 @@ function M.failed(ex, why)
     kind = 'error', code = failure.code, message = failure.message, status = failure.status,
   })
   if text then
-    ex:write('\n\n' .. text)  -- The upstream may have stopped inside a line.
+    -- The upstream may have stopped inside a line.
+    ex:write((protocol.stream.framing == 'lines' and '\n' or '\n\n') .. text)
   end
   ex:finish()
 end

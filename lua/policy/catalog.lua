@@ -28,7 +28,10 @@ end
 local function answer_one(ex, op, provider, id, write)
   local model = type(id) == 'string' and find(provider, id)
   if model then
-    ex:answer(200, HEADERS, json.encode(write(model, knowledge.lookup(id, op.protocol))))
+    local target = route.target(id, provider)
+    local known = target
+      and knowledge.lookup(target.model, target.upstream.first or op.protocol) or {}
+    ex:answer(200, HEADERS, json.encode(write(model, known)))
   else
     refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(tostring(id)))
   end

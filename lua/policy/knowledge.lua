@@ -54,6 +54,23 @@ local function plain(max_output)
   return { max_output = max_output, max_completion_tokens = true }
 end
 
+-- Gemini by generation: those that think by a budget in tokens, those that think by levels.
+local function by_budget(least, most, always)
+  return {
+    thinking = 'budget', budget_min = least, budget_max = most, thinking_always = always,
+    max_output = 65536, json_schema = true,
+  }
+end
+
+local function by_level(levels)
+  return {
+    thinking = 'level', effort = levels, max_output = 65536, json_schema = true,
+    result_parts = true, mixed_tools = true, signatures = true, format_with_tools = true,
+  }
+end
+
+local MINIMAL_TO_HIGH = { 'minimal', 'low', 'medium', 'high' }
+
 -- Each entry: protocol, globs, knowledge.
 local ENTRIES = {
   { 'anthropic', { '*opus-5-5*', '*opus-5.5*', '*fable*', '*mythos*' }, CLAUDE_ALWAYS },
@@ -109,6 +126,44 @@ local ENTRIES = {
   { 'openai_chat', { '*gemini-2.5*', '*gemini-3*' },
     { effort = { 'minimal', 'low', 'medium', 'high' } } },
   { 'openai_chat', { 'anthropic/claude*' }, { effort = LOW_TO_HIGH } },
+
+  -- Ollama refuses `think` for a model that does not, and levels mean something to few.
+  { 'ollama', { '*gpt-oss*' }, { thinking = 'always', effort = LOW_TO_HIGH } },
+  { 'ollama', { '*qwen3-coder*', '*qwen3*instruct*', '*qwen3-embedding*' }, { thinking = 'none' } },
+  { 'ollama', { '*thinking*', '*qwen3*', '*qwq*', '*deepseek-r1*', '*deepseek-v3.1*',
+    '*deepseek-v3.2*', '*magistral*', '*glm-4*', '*kimi-k2.5*', '*minimax-m2*',
+    '*nemotron-3*' }, { thinking = 'switch' } },
+
+  { 'openai_responses', { '*gpt-oss*' }, { effort = LOW_TO_HIGH, reasoning_content = true } },
+  { 'openai_responses', { '*gpt-5*-chat*' }, plain(16384) },
+  { 'openai_responses', { '*gpt-5-pro*' }, reasoning({ 'high' }) },
+  { 'openai_responses', { '*gpt-5*-pro*' }, reasoning({ 'medium', 'high', 'xhigh' }) },
+  { 'openai_responses', { '*gpt-5.1-codex-max*' },
+    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh' }) },
+  { 'openai_responses', { '*gpt-5.1*' }, reasoning({ 'off', 'low', 'medium', 'high' }) },
+  { 'openai_responses', { '*gpt-5.2*', '*gpt-5.3*', '*gpt-5.4*', '*gpt-5.5*' },
+    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh' }) },
+  { 'openai_responses', { '*gpt-5.*', '*gpt-6*' },
+    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh', 'max' }) },
+  { 'openai_responses', { '*gpt-5*' }, reasoning({ 'minimal', 'low', 'medium', 'high' }) },
+  { 'openai_responses', { 'o1*', '*/o1*', 'o3*', '*/o3*', 'o4*', '*/o4*' },
+    { effort = LOW_TO_HIGH, max_output = 100000, no_sampling = true } },
+  { 'openai_responses', { '*gpt-4.1*' }, plain(32768) },
+  { 'openai_responses', { '*gpt-4o*' }, plain(16384) },
+  { 'openai_responses', { '*gpt-4-turbo*', '*gpt-3.5*' }, plain(4096) },
+  { 'openai_responses', { '*gpt-4*' }, plain(8192) },
+  { 'openai_responses', { '*deepseek*' }, { reasoning_content = true } },
+  { 'openai_responses', { '*grok-3-mini*' }, { effort = { 'low', 'high' } } },
+
+  { 'gemini', { '*gemini-1*' }, { thinking = 'none', max_output = 8192, file_urls = false } },
+  { 'gemini', { '*gemini-2.0*', '*gemma*', '*learnlm*' }, { thinking = 'none' } },
+  { 'gemini', { '*-tts*', '*-image*', '*-audio*' }, { thinking = 'none' } },
+  { 'gemini', { '*gemini-2.5-flash-lite*' }, by_budget(512, 24576) },
+  { 'gemini', { '*gemini-2.5-pro*' }, by_budget(128, 32768, true) },
+  { 'gemini', { '*gemini-2.5*' }, by_budget(1, 24576) },
+  { 'gemini', { '*gemini-3-pro*' }, by_level({ 'low', 'high' }) },
+  { 'gemini', { '*gemini*pro*' }, by_level(LOW_TO_HIGH) },
+  { 'gemini', { '*gemini*' }, by_level(MINIMAL_TO_HIGH) },
 }
 
 local NOTHING = {}

@@ -39,8 +39,9 @@ function M.protocol_of(ex, op)
   if op then
     return route.protocol(op.protocol)
   end
-  local id = ex:header('anthropic-version') and 'anthropic' or 'openai_chat'
-  return route.protocol(id)
+  local _, path = ex:head()
+  return route.protocol(route.owner(path)
+    or ex:header('anthropic-version') and 'anthropic' or 'openai_chat')
 end
 
 --- The words of `x-proxima-upstream`: what the upstream said itself.

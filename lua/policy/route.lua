@@ -9,6 +9,7 @@ local upstreams = require('policy.upstreams')
 local M = {}
 
 local exact, prefixes, paths = {}, {}, {}
+local owners = {}  -- First segment of paths: the one protocol that has it, else false.
 local protocols = {}
 
 --- The modules of a protocol.
@@ -18,6 +19,10 @@ function M.protocol(id)
 end
 
 local function add_path(id, entry)
+  local first = entry.path:match('^/([^/]+)/')
+  if first then
+    owners[first] = (owners[first] == nil or owners[first] == id) and id
+  end
   local op = { protocol = id, operation = entry.operation }
   if entry.path:sub(-1) == '*' then
     prefixes[#prefixes + 1] = {
@@ -51,21 +56,23 @@ function M.load()
   end
 end
 
---- Two protocols have the same path for their lists of models: the header tells them apart.
-local function choose(ops, ex)
-  if #ops > 1 and ex:header('anthropic-version') then
-    for i = 1, #ops do
-      if ops[i].protocol == 'anthropic' then
-        return ops[i]
-      end
-    end
-  end
+local function op_of(ops, protocol)
   for i = 1, #ops do
-    if ops[i].protocol == 'openai_chat' then
+    if ops[i].protocol == protocol then
       return ops[i]
     end
   end
-  return ops[1]
+end
+
+--- Several protocols have the same path for their lists of models: headers tell them apart.
+local function choose(ops, ex)
+  local own
+  if #ops > 1 and ex:header('anthropic-version') then
+    own = op_of(ops, 'anthropic')
+  elseif #ops > 1 and (ex:header('x-goog-api-client') or ex:header('x-goog-api-key')) then
+    own = op_of(ops, 'gemini')
+  end
+  return own or op_of(ops, 'openai_chat') or ops[1]
 end
 
 local function look(method, path, ex)
@@ -123,6 +130,12 @@ function M.find(method, path, ex)
     end
   end
   return op, provider, rest
+end
+
+--- The protocol whose paths alone begin like this one: `/api/` is Ollama's, `/v1beta/` Gemini's.
+function M.owner(path)
+  local first = path:match('^/([^/]+)/')
+  return first and owners[first] or nil
 end
 
 --- The provider that a path's first segment names, if it is one that passes everything on, and what

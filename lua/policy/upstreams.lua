@@ -16,12 +16,23 @@ local M = {}
 
 local by_id, ordered = {}, {}
 
+--- An account's settings over its provider's.
+local function merged(under, over)
+  local out = {}
+  for _, set in ipairs({ under or {}, over or {} }) do
+    for name, value in pairs(set) do
+      out[name] = value
+    end
+  end
+  return out
+end
+
 local function account_of(config, provider, account)
   local out = {
     name = account.name,
     kind = account.api_key and 'key' or account.credentials and 'oauth' or 'none',
     secret = account.api_key,
-    settings = account.settings or {},
+    settings = merged(config.settings, account.settings),
   }
   local headers = provider.forward and {} or {
     ['accept'] = 'application/json, text/event-stream',

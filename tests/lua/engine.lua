@@ -50,6 +50,10 @@ function Exchange:header(name)
   return self.request_headers[name]
 end
 
+function Exchange:head()
+  return 'POST', self.asked_path or '/v1/chat/completions', ''
+end
+
 function Exchange:headers()
   local copy = {}
   for name, value in pairs(self.request_headers) do

@@ -32,6 +32,10 @@ local CASES = {
   { 'openai_chat', 'solo3', 'max_completion_tokens', nil },
   { 'openai_chat', 'deepseek-reasoner', 'reasoning_content', true },
   { 'openai_chat', 'claude-opus-4-5', 'thinking', nil },
+  { 'openai_responses', 'gpt-5.2-codex', 'no_sampling', true },
+  { 'openai_responses', 'gpt-4o-mini', 'effort', nil },
+  { 'openai_responses', 'o3-mini', 'max_output', 100000 },
+  { 'openai_responses', 'deepseek-v4-flash', 'reasoning_content', true },
   { 'no_protocol', 'gpt-4o', 'max_output', nil },
 }
 

@@ -90,7 +90,23 @@ local REQUESTS = {
     "thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"high",
     "format":{"type":"json_schema","schema":{"type":"object"}}},"metadata":{"user_id":"u"},
     "stop_sequences":["a"],"temperature":1,"stream":true}]],
+  ollama = [[{"model":"m","messages":[{"role":"system","content":"Be good"},
+    {"role":"user","content":"Hi","images":["iVBORw0KGgo="]},
+    {"role":"assistant","content":"ok","thinking":"hm","tool_calls":[{"id":"a","function":
+      {"index":0,"name":"f","arguments":{"x":1}}},{"function":{"name":"g","arguments":{}}}]},
+    {"role":"tool","content":"done","tool_name":"f","tool_call_id":"a"},
+    {"role":"tool","content":"done","tool_name":"g","images":["iVBORw0KGgo="]}],
+    "tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{
+      "type":"object","properties":{"a":{"type":["string","null"],"enum":["a"],"minLength":1},
+      "b":{"anyOf":[{"type":"string"}],"items":{"$ref":"#/$defs/c"}},"d":{"allOf":[{"const":1}]}},
+      "required":["a"],"$defs":{"c":{"type":"string"}}}}}],
+    "format":{"type":"object"},"think":"high","options":{"num_predict":5,"temperature":0,
+    "top_k":1,"seed":1,"stop":["a"],"num_ctx":9},"stream":false,"keep_alive":"5m"}]],
 }
+
+-- One more form of a request.
+local GENERATION = [[{"model":"m","prompt":"Hi","system":"S","images":["iVBORw0KGgo="],
+  "suffix":"","context":[1],"raw":true,"template":"t","options":{"stop":"a"}}]]
 
 local ANSWERS = {
   openai_chat = [[{"id":"a","model":"m","choices":[{"index":0,"message":{"role":"assistant",
@@ -110,6 +126,10 @@ local ANSWERS = {
     {"type":"server_tool_use","id":"s","name":"w","input":{}}],"stop_reason":"refusal",
     "stop_sequence":null,"stop_details":{"explanation":"because"},"usage":{"input_tokens":1,
     "cache_read_input_tokens":2,"output_tokens":3,"output_tokens_details":{"thinking_tokens":1}}}]],
+  ollama = [[{"model":"m","created_at":"2026-01-01T00:00:00Z","message":{"role":"assistant",
+    "content":"x","thinking":"hm","tool_calls":[{"id":"a","function":{"index":0,"name":"f",
+    "arguments":{"x":1}}}]},"done":true,"done_reason":"stop","prompt_eval_count":1,
+    "eval_count":2}]],
 }
 
 local STREAMS = {
@@ -134,13 +154,21 @@ local STREAMS = {
     '{"type":"content_block_delta","index":1,"delta":{"type":"citations_delta","citation":{}}}',
     '{"type":"message_delta","delta":{"stop_reason":"tool_use","stop_details":{}},"usage":{}}',
   },
+  ollama = {
+    '{"model":"m","message":{"role":"assistant","content":"","thinking":"hm"},"done":false}',
+    '{"model":"m","message":{"role":"assistant","content":"Hi"},"done":false}',
+    '{"model":"m","message":{"content":"","tool_calls":[{"id":"a","function":{"name":"f",'
+      .. '"arguments":{"x":1}}}]},"done":false}',
+    '{"model":"m","response":"Hi","done":false}',
+    '{"model":"m","message":{"content":""},"done":true,"done_reason":"stop","eval_count":2}',
+  },
 }
 
 local function module(protocol, name)
   return require('protocol.' .. protocol .. '.' .. name)
 end
 
-local PROTOCOLS = { 'anthropic', 'openai_chat' }
+local PROTOCOLS = { 'anthropic', 'ollama', 'openai_chat' }
 
 --- Runs `body`; only a px.Bad may come out of it.
 local function allowed(text, body)
@@ -164,19 +192,27 @@ local function write_all(events)
   end
 end
 
+local function check_request(protocol, text)
+  each(text, function(variant)
+    allowed(variant, function()
+      local request = module(protocol, 'request').read(json.decode(variant), context())
+      for _, to in ipairs(PROTOCOLS) do
+        json.encode(module(to, 'request').write(request, context()))
+      end
+    end)
+  end)
+end
+
 describe('odd input', function()
   for protocol, text in pairs(REQUESTS) do
     it('is read or refused in requests of ' .. protocol, function()
-      each(text, function(variant)
-        allowed(variant, function()
-          local request = module(protocol, 'request').read(json.decode(variant), context())
-          for _, to in ipairs(PROTOCOLS) do
-            json.encode(module(to, 'request').write(request, context()))
-          end
-        end)
-      end)
+      check_request(protocol, text)
     end)
   end
+
+  it('is read or refused in generations of ollama', function()
+    check_request('ollama', GENERATION)
+  end)
 
   for protocol, text in pairs(ANSWERS) do
     it('never breaks a reader of answers of ' .. protocol, function()

@@ -52,8 +52,11 @@ describe('policy.route paths', function()
     end)
   end
 
-  it('tells the two lists of models apart by the header', function()
+  it('tells the lists of models apart by headers', function()
     eq('anthropic models', (find('GET', '/v1/models', { ['anthropic-version'] = '2023-06-01' })))
+    eq('gemini models', (find('GET', '/v1/models', { ['x-goog-api-client'] = 'google-genai-sdk' })))
+    eq('gemini model', (find('GET', '/v1/models/m', { ['x-goog-api-key'] = 'k' })))
+    eq('gemini models', (find('GET', '/v1beta/models', {})))
   end)
 
   it('gives the model that a path names', function()

@@ -63,7 +63,7 @@ function part_of.document(block, lost)
   elseif block.data then
     local name = block.title or 'document.pdf'
     return { type = 'file', file = { filename = name, file_data = data_url(block) } }
-  elseif block.file and block.protocol ~= 'anthropic' then
+  elseif block.file and (not block.protocol or block.protocol:find('^openai')) then
     return { type = 'file', file = { file_id = block.file } }
   end
   lost('messages.document')

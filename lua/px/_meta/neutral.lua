@@ -45,13 +45,24 @@
 --- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
 --- @field customs? table<string, boolean> Set by request.write: custom tools that became functions.
 --- @field stops? string[] Set by request.write: stop sequences that readers of the answer cut at.
+--- @field generate? boolean Ollama, set by request.read: the reply has the form of /api/generate.
+--- @field path? string The client's path.
+--- @field elapsed? fun(): integer Nanoseconds since the request came, for protocols that tell them.
+--- @field namespaces? table<string, table> Set by readers of Responses: flattened names of tools, to
+---   { namespace, name }, by which its writers restore them.
+--- @field declared? table<string, boolean> Set by request.read of Responses: the client's custom tools.
+--- @field echo? table Set by request.read of Responses: what its response repeats.
+--- @field previous? table[] For request.read of Responses: the items that previous_response_id means.
+--- @field item? fun(id: string): table? For request.read of Responses: the item that a reference means.
 --- @field format_tool? string Set by request.write: the tool that stands for structured output.
 
 --- What lua/policy/knowledge.lua says of one model. Every member may be nil: unknown.
 --- @class px.Knowledge
 --- @field max_output? integer Cap of max_tokens.
 --- @field default_output? integer max_tokens to send where the protocol needs one and the client gave none.
---- @field thinking? 'none'|'budget'|'both'|'adaptive'|'always' Anthropic dialects (wire page section 8).
+--- @field thinking? 'none'|'budget'|'both'|'adaptive'|'always'|'level'|'switch' Dialects of Anthropic
+---   (all but the last two), of Gemini (none, budget, level) and of Ollama (none, switch, always).
+--- @field audio? boolean Sounds are understood.
 --- @field thinking_off? string Anthropic: the type that turns it off, 'disabled' unless said.
 --- @field effort? string[] Accepted efforts, weakest first.
 --- @field no_sampling? boolean Non-default temperature, top_p, top_k are refused.
@@ -64,6 +75,15 @@
 --- @field tool_images? boolean Images inside tool messages are accepted.
 --- @field reasoning_content? boolean Assistant tool turns need their reasoning_content back.
 --- @field developer? boolean System prompts go as `developer`.
+--- @field budget_min? integer Gemini: least and most that thinking may be given.
+--- @field budget_max? integer
+--- @field thinking_always? boolean Gemini: thinking by a budget that cannot be 0.
+--- @field json_schema? boolean Gemini: parametersJsonSchema and responseJsonSchema are accepted.
+--- @field signatures? boolean Gemini: calls of the current turn need a signature.
+--- @field result_parts? boolean Gemini: functionResponse.parts are accepted.
+--- @field mixed_tools? boolean Gemini: hosted tools may stand beside functions.
+--- @field format_with_tools? boolean Gemini: structured output may stand beside functions.
+--- @field file_urls? boolean Gemini: false where fileData takes no foreign address.
 
 --- @class px.Request
 --- @field model string
@@ -169,7 +189,7 @@
 --- Writes one stream: takes one event, returns bytes to send or nil. `usage` may come after `finish`: what
 --- ends the stream is written at `write(nil)`, which the engine calls after the reader said that the reply is
 --- complete. After an `error` event (written in the protocol's own form) `write(nil)` returns nil.
---- Interleaved blocks are made legal here (one open block; other calls buffered), see conversion.md section 13.
+--- Interleaved blocks are made legal here (one open block; other calls are buffered).
 --- @alias px.Writer fun(event: px.Event?): string?
 
 --- Relayed streams are not decoded. C keeps, for each member name in `tap`, the last SSE event whose data has
@@ -214,6 +234,8 @@
 ---   request.locate(rest, query) reads what follows a prefix path ('m:generateContent'); query(name) gives
 ---                               a parameter. Returns { operation, model, stream, array }, or nil: not found
 ---   request.streams_by_default  a request without `stream` wants one
+---   request.at_once(body, ctx)  for a request that needs no model: the answer's body, else nil; takes the
+---                               px.Body, undecoded (Ollama: loading a model)
 ---   stream.framing              'sse' (default) or 'lines': one JSON text a line; the reader is then called
 ---                               as read('message', line), and the writer returns whole lines
 --- ctx.array asks the stream writer for one JSON array; ctx.path is the client's path.

@@ -16,6 +16,8 @@
 ---   network. May wait. Settings are the account's over the provider's.
 --- @field judge? fun(reply: px.Failure): 'retry'|'next_account'|'next_target'|'give_up', { cool: number? }?
 --- @field models? fun(account: px.Account): px.Model[] May wait.
+--- @field forward? boolean Any path and body goes to base_url as it is; `speaks` is then empty, and the
+---   module has url(base, rest, query) and pass(client_headers, signed).
 
 --- @class px.Account
 --- @field name string
