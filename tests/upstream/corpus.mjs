@@ -19,9 +19,11 @@ const SEVERAL = /tool-search-deferred-regex|reasoning-encrypted-content/;
 
 function fromChunks(text, protocol) {
   const lines = text.split('\n').filter(Boolean);
-  const event = (line) => (protocol === 'anthropic' ? `event: ${JSON.parse(line).type}\n` : '');
+  const named = protocol === 'anthropic' || protocol === 'openai-responses';
+  const event = (line) => (named ? `event: ${JSON.parse(line).type}\n` : '');
   const end = protocol === 'openai-chat' ? 'data: [DONE]\n\n' : '';
-  return lines.map((line) => `${event(line)}data: ${line}\n\n`).join('') + end;
+  const blank = protocol === 'gemini' ? '\r\n\r\n' : '\n\n';
+  return lines.map((line) => `${event(line)}data: ${line}${blank}`).join('') + end;
 }
 
 function fromExchanges(name, text) {
@@ -30,9 +32,17 @@ function fromExchanges(name, text) {
       ? [{ name: `${name}#${at}`, text: response.body, request: request.body }] : []));
 }
 
+// Of Gemini CLI's recordings only the chunks were kept.
+function fromCli(name, text) {
+  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    .flatMap(({ method, response }, at) => (method === 'generateContentStream'
+      ? [{ name: `${name}#${at}`,
+        text: response.map((one) => `data: ${JSON.stringify(one)}\r\n\r\n`).join('') }] : []));
+}
+
 /**
- * The recorded streams of `protocol` ('openai-chat', 'anthropic'): `{ name, text, request? }`,
- * the text being what the vendor sent.
+ * The recorded streams of `protocol` ('openai-chat', 'openai-responses', 'anthropic', 'gemini'):
+ * `{ name, text, request? }`, the text being what the vendor sent.
  */
 export function streams(protocol) {
   if (corpusMissing) {
@@ -47,6 +57,9 @@ export function streams(protocol) {
     if (name.endsWith('.chunks.txt')) {
       return [{ name, text: fromChunks(fs.readFileSync(file, 'utf8'), protocol) }];
     }
+    if (name.endsWith('.responses')) {
+      return fromCli(name, fs.readFileSync(file, 'utf8'));
+    }
     if (name.endsWith('.sse')) {
       return [{ name, text: fs.readFileSync(file, 'utf8') }];
     }
@@ -57,9 +70,14 @@ export function streams(protocol) {
   });
 }
 
-const ASKS = /(chat\/completions|\/messages)(\?.*)?$/;
+const ASKS = {
+  anthropic: /\/messages(\?.*)?$/,
+  gemini: /\/models\/[^/]*:\w+(\?.*)?$/,
+  'openai-chat': /\/chat\/completions(\?.*)?$/,
+  'openai-responses': /\/responses(\/input_tokens|\/compact)?(\?.*)?$/,
+};
 
-/** The recorded requests of `protocol`: `{ name, body }`. */
+/** The recorded requests of `protocol`: `{ name, uri, body, status }`. */
 export function requests(protocol) {
   if (corpusMissing) {
     return [];
@@ -67,9 +85,25 @@ export function requests(protocol) {
   const files = walk(path.join(ROOT, protocol)).sort()
     .filter((file) => file.endsWith('.json') && !file.includes('vercel-ai/'));
   return files.flatMap((file) => (
-    JSON.parse(fs.readFileSync(file, 'utf8')).exchanges.flatMap(({ request }, at) => (
-      ASKS.test(request.uri) && request.body?.messages
-        ? [{ name: `${path.relative(ROOT, file)}#${at}`, body: request.body }] : []))));
+    JSON.parse(fs.readFileSync(file, 'utf8')).exchanges.flatMap(({ request, response }, at) => (
+      ASKS[protocol].test(request.uri) && request.method === 'POST' && request.body
+        ? [{ name: `${path.relative(ROOT, file)}#${at}`, uri: request.uri, body: request.body,
+          status: response.status }] : []))));
+}
+
+/** The recorded answers of `protocol` that were not streamed and no refusals: `{ name, body }`. */
+export function replies(protocol) {
+  if (corpusMissing) {
+    return [];
+  }
+  const parsed = walk(path.join(ROOT, protocol)).sort().filter((file) => file.endsWith('.json'))
+    .map((file) => [path.relative(ROOT, file), JSON.parse(fs.readFileSync(file, 'utf8'))]);
+  return parsed.flatMap(([name, value]) => (value.exchanges
+    ? value.exchanges.flatMap(({ request, response }, at) => (
+      ASKS[protocol].test(request.uri) && response.status === 200
+        && typeof response.body === 'object' ? [{ name: `${name}#${at}`, body: response.body }]
+        : []))
+    : value.error?.message ? [] : [{ name, body: value }]));
 }
 
 /** The data of each event of a stream, parsed; `[DONE]` and what is no JSON are left out. */

@@ -11,7 +11,8 @@ const OPENAI_FINISH = { filter: 'content_filter', length: 'length', stop: 'stop'
 const ANTHROPIC_FINISH = { filter: 'refusal', length: 'max_tokens', stop: 'end_turn',
   tool: 'tool_use' };
 
-function complete(reply) {
+/** A description with all that it left out. */
+export function complete(reply) {
   return { id: 'f1', model: 'fake-model', step: 4, calls: [], text: '',
     finish: reply.calls?.length ? 'tool' : 'stop', ...reply,
     usage: { input: 11, cacheRead: 0, cacheWrite: 0, output: 7, reasoning: 0, ...reply.usage } };

@@ -263,7 +263,7 @@ export class FakeOpenAI extends Vendor {
     this.models = models;
   }
 
-  check(exchange) {
+  checkKey(exchange) {
     const auth = exchange.headers.authorization;
     must(auth, 401, 'invalid_request_error', "You didn't provide an API key. You need to provide "
       + 'your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer '
@@ -271,6 +271,10 @@ export class FakeOpenAI extends Vendor {
     must(auth === `Bearer ${this.key}`, 401, 'invalid_request_error', `Incorrect API key provided: `
       + `${auth.slice(7)}. You can find your API key at https://platform.openai.com.`,
     { code: 'invalid_api_key' });
+  }
+
+  check(exchange) {
+    this.checkKey(exchange);
     if (exchange.method === 'GET' && exchange.path.startsWith('/v1/models')) {
       return;
     }

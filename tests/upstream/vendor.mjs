@@ -20,7 +20,7 @@ export function must(ok, status, type, message, more) {
 
 /**
  * A fake vendor. A subclass says how to check a request (`check(exchange)`, which raises Refusal),
- * how to word a refusal (`refuse(refusal)`) and what to answer when no script is queued
+ * how to word a refusal (`refuse(refusal, exchange)`) and what to answer when no script is queued
  * (`reply(exchange)`).
  */
 export class Vendor extends BareServer {
@@ -67,7 +67,7 @@ export class Vendor extends BareServer {
         throw error;
       }
       this.refusals.push(error.message);
-      return this.refuse(error);
+      return this.refuse(error, exchange);
     }
     return typeof scripted === 'function' ? scripted(exchange) : scripted;
   }
