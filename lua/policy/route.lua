@@ -95,7 +95,7 @@ end
 
 --- Clients whose base URL already ends in the path that they append say it twice.
 local function undouble(path)
-  local shorter = path:gsub('^/v1/v1/', '/v1/')
+  local shorter = path:gsub('^(/v1%w*)%1/', '%1/')
   for i = 1, #paths do
     local known = paths[i]
     if shorter == known .. known or shorter == known .. known:gsub('^/v1', '') then
