@@ -86,6 +86,7 @@ local function run_rules(q)
   if control and control.deny then
     local deny = control.deny
     local code, own_code = refuse.code_of(deny.status, deny.code)
+    q.failed = code
     q.status = refuse.answer(q.ex, q.speaks, {
       status = deny.status, exact = deny.status, message = deny.message,
       code = code, own_code = own_code, retry_after = deny.retry_after,
@@ -168,6 +169,7 @@ local function ask(ex, op, client, path, provider, at)
   end
   local target, why = target_of(q, provider)
   if not target then
+    q.failed = 'not_found'
     q.status = refuse.own(ex, op, 404, 'not_found', why)
     return
   end
@@ -279,7 +281,8 @@ function M.done(record, outcome)
   local seen = {
     ex = record.ex, client = q.client, model = q.model, path = q.path, protocol = q.protocol,
     provider = q.provider, upstream_model = q.upstream_model, account = q.account,
-    stream = q.stream or false, status = q.status, usage = q.usage, tags = q.tags or {},
+    stream = q.stream or false, status = q.status or outcome == 'failed' and 500 or nil,
+    usage = q.usage, tags = q.tags or {},
     code = q.failed, seconds = core.now() - q.started,
     outcome = outcome ~= 'ended' and outcome or q.failed and 'failed' or 'ok',
   }

@@ -78,6 +78,9 @@ struct px_fetch_fns {
 PX_CHECK enum px_status px_fetch_global_init(struct px_error *err);
 void px_fetch_global_deinit(void);
 
+/// Version of the library below, for people.
+const char *px_fetch_library(void);
+
 /// Creates a fetcher. `max_idle` connections are kept open at most, in each of the two lanes.
 struct px_fetcher *px_fetcher_new(struct px_loop *loop, size_t max_idle);
 

@@ -42,3 +42,7 @@ PX_CHECK enum px_status px_http_coding_feed(struct px_http_coding *coding, struc
 /// Says that no more bytes come. PX_EINVAL if the coded content is not complete (400); no bytes at
 /// all are not complete either, except for identity.
 PX_CHECK enum px_status px_http_coding_end(struct px_http_coding *coding, struct px_error *err);
+
+/// Versions of the libraries below, for people.
+const char *px_http_zlib(void);
+const char *px_http_zstd(void);

@@ -53,3 +53,6 @@ struct px_str px_json_string(const struct px_json_node *node);
 /// Line and column (both from 1) where a node's value begins. Walks the text: for errors only.
 void px_json_where(const struct px_json_tree *tree, const struct px_json_node *node, unsigned *line,
                    unsigned *column);
+
+/// Version of the library below, for people.
+const char *px_json_library(void);

@@ -27,6 +27,9 @@ void px_loop_stop(struct px_loop *loop);
 /// Frees a loop on which nothing hangs any more; aborts on a leaked handle, which is a bug.
 void px_loop_free(struct px_loop *loop);
 
+/// Version of the library below, for people.
+const char *px_loop_library(void);
+
 /// Milliseconds of the monotonic clock, read once a round.
 uint64_t px_loop_now(const struct px_loop *loop);
 

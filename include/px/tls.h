@@ -13,6 +13,9 @@ struct px_tls_conf {
     const char *key_file;   ///< PEM, without a passphrase.
 };
 
+/// Version of the library below, for people.
+const char *px_tls_library(void);
+
 /// Reads certificate and key. The caller holds the result. Errors name the file and what to do.
 PX_CHECK enum px_status px_tls_new(const struct px_tls_conf *conf, struct px_tls **out,
                                    struct px_error *err);

@@ -64,3 +64,6 @@ size_t px_vm_bytes(const struct px_vm *vm);
 
 /// Lets the scripts answer a request. From any callback.
 void px_vm_serve(struct px_vm *vm, struct px_exchange *ex);
+
+/// Version of the interpreter, for people.
+const char *px_vm_library(void);

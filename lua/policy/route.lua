@@ -180,7 +180,8 @@ end
 function M.nearest(path)
   local best, least
   for _, known in ipairs(paths) do
-    local far = distance(path:sub(1, 200), known)
+    local alias = exact['POST /v1' .. known] or exact['GET /v1' .. known]
+    local far = alias and math.huge or distance(path:sub(1, 200), known)
     if not least or far < least then
       best, least = known, far
     end

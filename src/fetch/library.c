@@ -30,3 +30,8 @@ void px_fetch_global_deinit(void)
 {
     curl_global_cleanup();
 }
+
+const char *px_fetch_library(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
+}

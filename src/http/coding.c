@@ -263,3 +263,13 @@ enum px_status px_http_coding_end(struct px_http_coding *coding, struct px_error
     }
     return px_fail(err, PX_EINVAL, "coded content is cut short");
 }
+
+const char *px_http_zlib(void)
+{
+    return zlibVersion();
+}
+
+const char *px_http_zstd(void)
+{
+    return ZSTD_versionString();
+}

@@ -230,3 +230,8 @@ void px_json_where(const struct px_json_tree *tree, const struct px_json_node *n
         }
     }
 }
+
+const char *px_json_library(void)
+{
+    return cJSON_Version();
+}

@@ -134,6 +134,11 @@ void px_loop_free(struct px_loop *loop)
     free(loop);
 }
 
+const char *px_loop_library(void)
+{
+    return uv_version_string();
+}
+
 uint64_t px_loop_now(const struct px_loop *loop)
 {
     return uv_now(&loop->uv);

@@ -124,3 +124,8 @@ void px_tls_drop(struct px_tls *tls)
         free(tls);
     }
 }
+
+const char *px_tls_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
+}

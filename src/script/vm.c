@@ -176,3 +176,8 @@ size_t px_vm_bytes(const struct px_vm *vm)
 {
     return vm->used;
 }
+
+const char *px_vm_library(void)
+{
+    return LUAJIT_VERSION + sizeof("LuaJIT ") - 1;
+}

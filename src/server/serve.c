@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "px/cli.h"
+#include "px/http_coding.h"
+#include "px/jsontree.h"
 #include "px/log.h"
 #include "px/server.h"
 #include "px/signal.h"
@@ -293,6 +295,16 @@ static int run_command(const struct px_cli *cli)
     return code;
 }
 
+static void print_version(void)
+{
+    const char *const libraries[] = {
+        "LuaJIT",  px_vm_library(),  "libuv", px_loop_library(), "libcurl", px_fetch_library(),
+        "OpenSSL", px_tls_library(), "cJSON", px_json_library(), "zlib",    px_http_zlib(),
+        "zstd",    px_http_zstd(),   NULL,
+    };
+    px_cli_version(libraries, stdout);
+}
+
 int px_server_main(int argc, char **argv)
 {
     struct px_cli cli;
@@ -305,7 +317,7 @@ int px_server_main(int argc, char **argv)
     } else if (cli.command == PX_CLI_HELP) {
         fputs(cli.text, stdout);
     } else if (cli.command == PX_CLI_VERSION) {
-        px_cli_version(NULL, stdout);
+        print_version();
     } else {
         code = run_command(&cli);
     }
