@@ -179,5 +179,5 @@ size_t px_vm_bytes(const struct px_vm *vm)
 
 const char *px_vm_library(void)
 {
-    return LUAJIT_VERSION + sizeof("LuaJIT ") - 1;
+    return &LUAJIT_VERSION[sizeof("LuaJIT ") - 1];
 }
