@@ -141,6 +141,9 @@ end
 --- The provider that a path's first segment names, if it is one that passes everything on, and what
 --- stands behind its name.
 function M.forwarded(path)
+  if not upstreams.forwards then
+    return nil
+  end
   local id, inner = path:match('^/([^/]+)(/?.*)$')
   local upstream = id and upstreams.get(id)
   if upstream and upstream.type.forward then

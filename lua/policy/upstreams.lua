@@ -118,10 +118,14 @@ function M.load()
     local config = settings.providers[id]
     if config.enabled ~= false then
       by_id[id] = upstream_of(id, config)
+      M.forwards = M.forwards or by_id[id].type.forward or nil
       ordered[#ordered + 1] = by_id[id]
     end
   end
 end
+
+--- @type boolean? Some provider passes on whatever it is asked.
+M.forwards = nil
 
 --- @return px.Upstream?
 function M.get(id)
