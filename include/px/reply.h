@@ -110,6 +110,9 @@ bool px_reply_done(const struct px_reply *reply);
 /// nobody knows whether it is complete.
 bool px_reply_blind(const struct px_reply *reply);
 
+/// True when what was relayed of a stream does not end where an event does.
+bool px_reply_inside(const struct px_reply *reply);
+
 /// The client takes data again (its driver's on_drain).
 void px_reply_resume(struct px_reply *reply);
 

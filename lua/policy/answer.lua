@@ -421,11 +421,16 @@ local function relay_stream(q, at, status, ctx)
     q.failed = code or 'cut'
     local failure = ok and 'The upstream ended its stream before it was complete.'
       or refuse.transfer(at.upstream, code, words).message
-    local text = stream.writer(ctx())({
+    local about = ctx()
+    about.relayed = found
+    local text = stream.writer(about)({
       kind = 'error', code = code == 'timeout' and code or 'cut', message = failure, status = 502,
     })
-    if text then  -- The upstream may have stopped inside a line.
-      ex:write((framing == 'lines' and '\n' or '\n\n') .. text)
+    if text and found.inside then
+      text = (framing == 'lines' and '\n' or '\n\n') .. text
+    end
+    if text then
+      ex:write(text)
     end
   end
   ex:finish()

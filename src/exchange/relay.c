@@ -100,6 +100,9 @@ void relay_end(struct px_reply *reply)
     px_timer_stop(reply->loop, &relay->timer);
     bool whole = reply->failure == PX_FETCH_NONE;
     if (relay->events) {
+        if (whole && relay->tail.len) {
+            relay->inside = true;
+        }
         if (whole && !relay->taps_off && framing_end(&reply->framing, on_event, relay)) {
             relay->taps_off = true;
         }
@@ -252,6 +255,11 @@ bool px_reply_done(const struct px_reply *reply)
 bool px_reply_blind(const struct px_reply *reply)
 {
     return reply->relay && reply->relay->taps_off;
+}
+
+bool px_reply_inside(const struct px_reply *reply)
+{
+    return reply->relay && reply->relay->inside;
 }
 
 void relay_free(struct px_reply *reply)

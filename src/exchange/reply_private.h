@@ -18,7 +18,7 @@ struct relay {
     struct px_exchange *ex;
     bool events;
     bool taps_off;       ///< The stream broke the parser: bytes still pass.
-    bool inside;         ///< A part of an event was sent before its end: no keep-alive may follow.
+    bool inside;         ///< A part of an event was sent without its end.
     bool done;           ///< `[DONE]` came.
     size_t event_end;    ///< Of the last whole event in the current feed.
     struct px_buf tail;  ///< Bytes behind the last whole event.

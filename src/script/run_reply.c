@@ -226,7 +226,8 @@ static int l_relay(lua_State *L)
 }
 
 /// tapped(): what the taps found: a table of member name and data; `done` is true after [DONE],
-/// `blind` when the stream could not be read to its end.
+/// `blind` when the stream could not be read to its end, `inside` when what the client has of it
+/// does not end where an event does.
 static int l_tapped(lua_State *L)
 {
     struct run *run = px_run_check(L);
@@ -246,6 +247,10 @@ static int l_tapped(lua_State *L)
     if (px_reply_blind(reply)) {
         lua_pushboolean(L, 1);
         lua_setfield(L, -2, "blind");
+    }
+    if (px_reply_inside(reply)) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "inside");
     }
     return 1;
 }

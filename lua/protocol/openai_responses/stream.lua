@@ -16,9 +16,10 @@ M.keepalive = writer.KEEPALIVE
 M.writer = writer.new
 
 --- 'response' finds the events that hold the whole response, of which the last ends the stream;
---- 'error' and 'message' find the two forms of an error event.
+--- 'error' and 'message' find the two forms of an error event; 'sequence_number' is in every event,
+--- so it finds the last one.
 --- @type px.Tap
-M.tap = { 'response', 'error', 'message' }
+M.tap = { 'response', 'error', 'message', 'sequence_number' }
 
 local decode, null = json.decode, json.null
 

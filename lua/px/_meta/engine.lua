@@ -253,7 +253,8 @@ function Exchange:start(status, headers) end
 --- @return boolean
 function Exchange:started() end
 
---- What relay()'s taps found: data by member name; `done` after [DONE].
+--- What relay()'s taps found: data by member name; `done` after [DONE], `blind` when the stream could
+--- not be read to its end, `inside` when what was relayed does not end where an event does.
 --- @return table<string, string>
 function Exchange:tapped() end
 

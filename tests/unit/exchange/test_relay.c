@@ -16,6 +16,7 @@ static void test_streams_pass_byte_for_byte_however_they_are_split(void **state)
         assert_true(px_str_eq(px_reply_tapped(visit->reply, 1), PX_STR("{\"model\" : \"m\"}")));
         assert_int_equal(px_reply_tapped(visit->reply, 2).len, 0);
         assert_true(px_reply_done(visit->reply));
+        assert_false(px_reply_inside(visit->reply));
         assert_int_equal(px_reply_bytes(visit->reply), strlen(STREAM));
         visit_close(visit);
     }
@@ -35,6 +36,7 @@ static void test_a_part_of_an_event_is_held_back(void **state)
     atomic_store(&visit->fake.flag, true);
     wait_for(visit, PX_REPLY_END);
     assert_int_equal(px_reply_failure(visit->reply, NULL), PX_FETCH_NONE);
+    assert_true(px_reply_inside(visit->reply));
     px_exchange_finish(visit->site.held[0]);  // A proper end: not a byte is missing.
     end_held(&visit->site, 0);
     hear(&visit->site, visit->fd, "\r\n0\r\n\r\n");
@@ -56,6 +58,7 @@ static void test_a_stream_cut_in_an_event_ends_before_it(void **state)
     atomic_store(&visit->fake.flag, true);
     wait_for(visit, PX_REPLY_END);
     assert_int_equal(px_reply_failure(visit->reply, NULL), PX_FETCH_CUT);
+    assert_false(px_reply_inside(visit->reply));
     px_exchange_write(visit->site.held[0], PX_STR("event: error\n\n"));
     px_exchange_finish(visit->site.held[0]);
     end_held(&visit->site, 0);
