@@ -57,6 +57,33 @@ function M.frames(text)
   return out
 end
 
+-- Type of the event that begins a stream, where a protocol has one.
+local BEGINS = { message_start = true, ['response.created'] = true }
+
+--- Takes the lines of a recording apart: one file may hold several streams, one after the other.
+---
+--- @return table[] streams Lists of { type, data } pairs.
+function M.split_streams(protocol, text)
+  local out, last_id = {}, nil
+  for line in text:gmatch('[^\r\n]+') do
+    local body = json.decode(line)
+    body = type(body) == 'table' and body or {}
+    local fresh = BEGINS[body.type]
+    if protocol == 'openai_chat' then
+      local id = type(body.id) == 'string' and body.id ~= '' and body.id
+      fresh, last_id = id and last_id and id ~= last_id, id or last_id
+    end
+    if #out == 0 or fresh then
+      out[#out + 1] = {}
+    end
+    table.insert(out[#out], { 'message', line })
+  end
+  for _, stream in ipairs(protocol == 'openai_chat' and out or {}) do
+    stream[#stream + 1] = { 'message', '[DONE]' }
+  end
+  return out
+end
+
 --- Reads frames with a protocol's stream reader.
 function M.read_stream(protocol, frames, ctx)
   local read, out = M.module(protocol, 'stream').reader(ctx), {}

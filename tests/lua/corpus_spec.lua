@@ -3,154 +3,17 @@
 --- The recordings are not part of the project: PX_CORPUS names their folder.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local strict = require('strict')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
+local check_order, context, frames, meaning = kit.check_order, kit.context, kit.frames, kit.meaning
+local module, read_stream, write_stream = kit.module, kit.read_stream, kit.write_stream
 
 local CORPUS = os.getenv('PX_CORPUS')
 local OTHER = { openai_chat = 'anthropic', anthropic = 'openai_chat' }
 local FOLDERS = { openai_chat = 'openai-chat', anthropic = 'anthropic' }
-
-local function module(protocol, name)
-  return require('protocol.' .. protocol .. '.' .. name)
-end
-
-local function context(more)
-  local ctx = {
-    model = 'm', knowledge = {}, lost = function() end, id = 'abcdefghijklmnopqrstuvwx',
-    now = 1790000000, stream = true, include_usage = true, settings = {}, origin = 'somewhere',
-  }
-  for key, value in pairs(more or {}) do
-    ctx[key] = value
-  end
-  return ctx
-end
-
-local function slurp(path)
-  local file = assert(io.open(path, 'rb'))
-  local text = file:read('*a')
-  file:close()
-  return text
-end
-
-local function list(folder)
-  local pipe = io.popen('find "' .. folder .. '" -type f | LC_ALL=C sort')
-  local out = {}
-  for line in pipe:lines() do
-    out[#out + 1] = line
-  end
-  pipe:close()
-  return out
-end
-
---- Takes an SSE text apart into { type, data } pairs.
-local function frames(text)
-  local out, kind, data = {}, nil, {}
-  for line in (text:gsub('\r\n', '\n'):gsub('\r', '\n') .. '\n\n'):gmatch('(.-)\n') do
-    if line == '' then
-      if #data > 0 then
-        out[#out + 1] = { kind or 'message', table.concat(data, '\n') }
-      end
-      kind, data = nil, {}
-    else
-      local field, value = line:match('^(%a+): ?(.*)$')
-      if field == 'data' then
-        data[#data + 1] = value
-      elseif field == 'event' then
-        kind = value
-      end
-    end
-  end
-  return out
-end
-
---- Reads frames with a protocol's stream reader.
-local function read_stream(protocol, events, ctx)
-  local read, out = module(protocol, 'stream').reader(ctx), {}
-  local function take(found)
-    for _, event in ipairs(found or {}) do
-      out[#out + 1] = event
-    end
-  end
-  for _, event in ipairs(events) do
-    take(read(event[1], event[2]))
-  end
-  take(read(nil))
-  return out
-end
-
-local function write_stream(protocol, events, ctx)
-  local write, out = module(protocol, 'stream').writer(ctx), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = write(event)
-  end
-  out[#out + 1] = write(nil)
-  return table.concat(out)
-end
-
-local CLASS = { stop_seq = 'stop', pause = 'stop', error = 'stop' }
-
---- What a reply says, without what only one protocol can say.
-local function meaning(events)
-  local out = { text = {}, thinking = {}, calls = {} }
-  local calls = {}
-  for _, event in ipairs(events) do
-    if event.kind == 'text' or event.kind == 'refusal' then
-      table.insert(out.text, event.text)
-    elseif event.kind == 'thinking' then
-      table.insert(out.thinking, event.text)
-    elseif event.kind == 'tool_start' then
-      calls[event.index] = { name = event.name, args = {} }
-      table.insert(out.calls, calls[event.index])
-    elseif event.kind == 'args' then
-      table.insert(calls[event.index].args, event.text)
-    elseif event.kind == 'finish' then
-      out.finish = CLASS[event.reason] or event.reason
-      out.finishes = (out.finishes or 0) + 1
-    elseif event.kind == 'usage' then
-      out.usage = { event.input, event.cache_read, event.cache_write, event.output,
-        event.reasoning }
-    elseif event.kind == 'error' then
-      out.error = event.message
-    end
-  end
-  out.text, out.thinking = table.concat(out.text), table.concat(out.thinking)
-  for _, call in ipairs(out.calls) do
-    local text = table.concat(call.args)
-    local value = text == '' and json.object({}) or json.decode(text)
-    call.args = value == nil and 'unreadable: ' .. text or value
-    if type(call.args) == 'table' then
-      call.args = json.encode(call.args)
-    end
-  end
-  return out
-end
-
---- Everything that must hold of one stream: each block opens once and closes once, one finish.
-local function check_order(events)
-  local open, over = {}, {}
-  local finished = false
-  for i, event in ipairs(events) do
-    if event.index then
-      assert(not finished, 'a block after the finish')
-      assert(not over[event.index], 'an event of a closed block at ' .. i)
-      if event.kind == 'block_stop' then
-        assert(open[event.index], 'a stop of a block that never began')
-        over[event.index] = true
-      end
-      open[event.index] = true
-    elseif event.kind == 'finish' then
-      assert(not finished, 'two finishes')
-      finished = true
-    end
-  end
-  if finished then
-    for index in pairs(open) do
-      assert(over[index], 'block ' .. index .. ' never ended')
-    end
-  end
-end
 
 --- Checks an Anthropic stream as its SDK would.
 local function check_anthropic(text)
@@ -385,36 +248,8 @@ local function check_exchange(protocol, exchange, place)
   check_answer(protocol, exchange.response.status, exchange.response.body)
 end
 
---- One file may hold several streams, one after the other.
-local function split_streams(protocol, lines)
-  local out, last_id = {}, nil
-  for _, line in ipairs(lines) do
-    local body = json.decode(line)
-    local fresh
-    if protocol == 'anthropic' then
-      fresh = type(body) == 'table' and body.type == 'message_start'
-    else
-      local id = type(body) == 'table' and type(body.id) == 'string' and body.id ~= '' and body.id
-      fresh = id and last_id and id ~= last_id
-      last_id = id or last_id
-    end
-    if #out == 0 or fresh then
-      out[#out + 1] = {}
-    end
-    table.insert(out[#out], { 'message', line })
-  end
-  return out
-end
-
 local function check_chunks(protocol, text)
-  local lines = {}
-  for line in text:gmatch('[^\r\n]+') do
-    lines[#lines + 1] = line
-  end
-  for _, stream in ipairs(split_streams(protocol, lines)) do
-    if protocol == 'openai_chat' then
-      stream[#stream + 1] = { 'message', '[DONE]' }
-    end
+  for _, stream in ipairs(kit.split_streams(protocol, text)) do
     local events = read_stream(protocol, stream, context())
     check_order(events)
     local kind = round_trip(protocol, events)
@@ -424,7 +259,7 @@ local function check_chunks(protocol, text)
 end
 
 local function check_file(protocol, path)
-  local text = slurp(path)
+  local text = kit.slurp(path)
   if path:find('%.chunks%.txt$') then
     return check_chunks(protocol, text)
   elseif path:find('%.sse$') then
@@ -444,7 +279,7 @@ if not CORPUS then
 else
   for protocol, folder in pairs(FOLDERS) do
     describe(folder, function()
-      for _, path in ipairs(list(CORPUS .. '/' .. folder)) do
+      for _, path in ipairs(kit.list(CORPUS .. '/' .. folder)) do
         it(path:sub(#CORPUS + #folder + 3), function()
           check_file(protocol, path)
         end)

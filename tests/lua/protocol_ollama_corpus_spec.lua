@@ -2,6 +2,7 @@
 --- Ollama's and read back.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local recordings = require('recordings')
 local strict = require('strict')
 local strict_ollama = require('strict_ollama')
@@ -39,7 +40,7 @@ local function read_stream(protocol, pieces, ctx)
       out[#out + 1] = event
     end
   end
-  recordings.check_order(out)
+  kit.check_order(out)
   return out
 end
 
@@ -93,7 +94,7 @@ local function check_reply(events)
     local body = copy(module('ollama', 'reply').write(events, context({ generate = generate })))
     strict_ollama.reply(body, generate)
     local back = module('ollama', 'reply').read(body, context())
-    recordings.check_order(back)
+    kit.check_order(back)
     same(want, recordings.meaning(back))
   end
 end
@@ -103,7 +104,7 @@ local function check_foreign(events)
   local want = recordings.meaning(events)
   for _, protocol in ipairs({ 'openai_chat', 'anthropic' }) do
     local text = write_stream(protocol, events, context())
-    same(want, recordings.meaning(read_stream(protocol, recordings.frames(text))))
+    same(want, recordings.meaning(read_stream(protocol, kit.frames(text))))
     local body = copy(module(protocol, 'reply').write(events, context()))
     same(want, recordings.meaning(module(protocol, 'reply').read(body, context())))
   end

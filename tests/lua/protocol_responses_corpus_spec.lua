@@ -4,11 +4,14 @@
 --- The recordings are not part of the project: PX_CORPUS names their folder.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local strict = require('strict')
 local strict_responses = require('strict_responses')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
+local check_order, context, frames, meaning = kit.check_order, kit.context, kit.frames, kit.meaning
+local module, write_stream = kit.module, kit.write_stream
 
 local CORPUS = os.getenv('PX_CORPUS')
 local OWN = 'openai_responses'
@@ -25,136 +28,13 @@ local function count(name)
   counts[name] = counts[name] + 1
 end
 
-local function module(protocol, name)
-  return require('protocol.' .. protocol .. '.' .. name)
-end
-
-local function context(more)
-  local ctx = {
-    model = 'm', knowledge = {}, lost = function() end, id = 'abcdefghijklmnopqrstuvwx',
-    now = 1790000000, stream = true, include_usage = true, settings = {}, origin = 'somewhere',
-  }
-  for key, value in pairs(more or {}) do
-    ctx[key] = value
-  end
-  return ctx
-end
-
 local function copy(value)
   return assert(json.decode(json.encode(value)))
 end
 
-local function slurp(path)
-  local file = assert(io.open(path, 'rb'))
-  local text = file:read('*a')
-  file:close()
-  return text
-end
-
-local function files(protocol)
-  local pipe = io.popen('find "' .. CORPUS .. '/' .. FOLDERS[protocol]
-    .. '" -type f | LC_ALL=C sort')
-  local out = {}
-  for line in pipe:lines() do
-    out[#out + 1] = line
-  end
-  pipe:close()
-  return out
-end
-
-local function frames(text)
-  local out, kind, data = {}, nil, {}
-  for line in (text:gsub('\r\n', '\n'):gsub('\r', '\n') .. '\n\n'):gmatch('(.-)\n') do
-    if line == '' then
-      if #data > 0 then
-        out[#out + 1] = { kind or 'message', table.concat(data, '\n') }
-      end
-      kind, data = nil, {}
-    else
-      local field, value = line:match('^(%a+): ?(.*)$')
-      if field == 'data' then
-        data[#data + 1] = value
-      elseif field == 'event' then
-        kind = value
-      end
-    end
-  end
-  return out
-end
-
-local function check_order(events)
-  local open, over, finished = {}, {}, false
-  for i, event in ipairs(events) do
-    if event.index then
-      assert(not finished, 'a block after the finish')
-      assert(not over[event.index], 'an event of a closed block at ' .. i)
-      if event.kind == 'block_stop' then
-        assert(open[event.index], 'a stop of a block that never began')
-        over[event.index] = true
-      end
-      open[event.index] = true
-    elseif event.kind == 'finish' then
-      assert(not finished, 'two finishes')
-      finished = true
-    end
-  end
-  for index in pairs(finished and open or {}) do
-    assert(over[index], 'block ' .. index .. ' never ended')
-  end
-end
-
 local function read_stream(protocol, pieces, ctx)
-  local read, out = module(protocol, 'stream').reader(ctx or context()), {}
-  for i = 1, #pieces + 1 do
-    local piece = pieces[i] or {}
-    for _, event in ipairs(read(piece[1], piece[2]) or {}) do
-      out[#out + 1] = event
-    end
-  end
+  local out = kit.read_stream(protocol, pieces, ctx or context())
   check_order(out)
-  return out
-end
-
-local function write_stream(protocol, events, ctx)
-  local write, out = module(protocol, 'stream').writer(ctx), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = write(event)
-  end
-  out[#out + 1] = write(nil)
-  return table.concat(out)
-end
-
-local CLASS = { stop_seq = 'stop', pause = 'stop', error = 'stop' }
-
---- What a reply says, without what only one protocol can say.
-local function meaning(events)
-  local out, calls = { text = {}, thinking = {}, calls = {}, finishes = 0 }, {}
-  for _, event in ipairs(events) do
-    if event.kind == 'text' or event.kind == 'refusal' then
-      table.insert(out.text, event.text)
-    elseif event.kind == 'thinking' then
-      table.insert(out.thinking, event.text)
-    elseif event.kind == 'tool_start' then
-      calls[event.index] = { name = event.name, args = {} }
-      table.insert(out.calls, calls[event.index])
-    elseif event.kind == 'args' then
-      table.insert(calls[event.index].args, event.text)
-    elseif event.kind == 'finish' then
-      out.finish = CLASS[event.reason] or event.reason
-      out.finishes = out.finishes + 1
-    elseif event.kind == 'usage' then
-      out.usage = { event.input, event.cache_read, event.cache_write, event.output,
-        event.reasoning }
-    elseif event.kind == 'error' then
-      out.error = event.message
-    end
-  end
-  out.text, out.thinking = table.concat(out.text), table.concat(out.thinking)
-  for _, call in ipairs(out.calls) do
-    local text = table.concat(call.args)
-    local value = text == '' and json.object({}) or json.decode(text)
-    call.args = type(value) == 'table' and json.encode(value) or text
-  end
   return out
 end
 
@@ -344,32 +224,10 @@ local function check_answer(protocol, status, body)
   end
 end
 
---- One file may hold several streams, one after the other.
-local function split_streams(protocol, text)
-  local out, last_id = {}, nil
-  for line in text:gmatch('[^\r\n]+') do
-    local body = json.decode(line)
-    local kind = type(body) == 'table' and body.type
-    local fresh = kind == 'message_start' or kind == 'response.created'
-    if protocol == 'openai_chat' then
-      local id = type(body) == 'table' and type(body.id) == 'string' and body.id ~= '' and body.id
-      fresh, last_id = id and last_id and id ~= last_id, id or last_id
-    end
-    if #out == 0 or fresh then
-      out[#out + 1] = {}
-    end
-    table.insert(out[#out], { 'message', line })
-  end
-  for _, stream in ipairs(protocol == 'openai_chat' and out or {}) do
-    stream[#stream + 1] = { 'message', '[DONE]' }
-  end
-  return out
-end
-
 local function check_file(protocol, path)
-  local text = slurp(path)
+  local text = kit.slurp(path)
   if path:find('%.chunks%.txt$') then
-    for _, stream in ipairs(split_streams(protocol, text)) do
+    for _, stream in ipairs(kit.split_streams(protocol, text)) do
       count('stream')
       check_reply(protocol, read_stream(protocol, stream))
     end
@@ -403,7 +261,7 @@ if not CORPUS then
 else
   for _, protocol in ipairs({ OWN, 'openai_chat', 'anthropic' }) do
     describe(FOLDERS[protocol] .. ' by way of Responses', function()
-      for _, path in ipairs(files(protocol)) do
+      for _, path in ipairs(kit.list(CORPUS .. '/' .. FOLDERS[protocol])) do
         it(path:sub(#CORPUS + #FOLDERS[protocol] + 3), function()
           check_file(protocol, path)
         end)

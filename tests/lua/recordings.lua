@@ -3,6 +3,7 @@
 --- The recordings are not part of the project: PX_CORPUS names their folder.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 
 local M = {}
 
@@ -10,44 +11,9 @@ M.FOLDER = os.getenv('PX_CORPUS')
 
 local FOLDERS = { openai_chat = 'openai-chat', anthropic = 'anthropic', ollama = 'ollama' }
 
-local function slurp(path)
-  local file = assert(io.open(path, 'rb'))
-  local text = file:read('*a')
-  file:close()
-  return text
-end
-
 --- The files of a protocol, in order.
 function M.files(protocol)
-  local folder = M.FOLDER .. '/' .. FOLDERS[protocol]
-  local pipe = io.popen('find "' .. folder .. '" -type f | LC_ALL=C sort')
-  local out = {}
-  for line in pipe:lines() do
-    out[#out + 1] = line
-  end
-  pipe:close()
-  return out
-end
-
---- Takes an SSE text apart into { type, data } pairs.
-function M.frames(text)
-  local out, kind, data = {}, nil, {}
-  for line in (text:gsub('\r\n', '\n'):gsub('\r', '\n') .. '\n\n'):gmatch('(.-)\n') do
-    if line == '' then
-      if #data > 0 then
-        out[#out + 1] = { kind or 'message', table.concat(data, '\n') }
-      end
-      kind, data = nil, {}
-    else
-      local field, value = line:match('^(%a+): ?(.*)$')
-      if field == 'data' then
-        data[#data + 1] = value
-      elseif field == 'event' then
-        kind = value
-      end
-    end
-  end
-  return out
+  return kit.list(M.FOLDER .. '/' .. FOLDERS[protocol])
 end
 
 --- Takes lines apart into { type, data } pairs.
@@ -59,36 +25,12 @@ function M.lines(text)
   return out
 end
 
---- One file may hold several streams, one after the other.
-local function split_chunks(protocol, text)
-  local out, last_id = {}, nil
-  for _, line in ipairs(M.lines(text)) do
-    local body = json.decode(line[2])
-    local fresh
-    if protocol == 'anthropic' then
-      fresh = type(body) == 'table' and body.type == 'message_start'
-    else
-      local id = type(body) == 'table' and type(body.id) == 'string' and body.id ~= '' and body.id
-      fresh = id and last_id and id ~= last_id
-      last_id = id or last_id
-    end
-    if #out == 0 or fresh then
-      out[#out + 1] = {}
-    end
-    table.insert(out[#out], line)
-  end
-  for _, stream in ipairs(protocol == 'openai_chat' and out or {}) do
-    stream[#stream + 1] = { 'message', '[DONE]' }
-  end
-  return out
-end
-
 local function sort_answer(out, protocol, status, body)
   local text = type(body) == 'string'
   if protocol == 'ollama' and text and body:find('"done":', 1, true) then
     table.insert(out.streams, M.lines(body))
   elseif text and body:find('data:', 1, true) then
-    table.insert(out.streams, M.frames(body))
+    table.insert(out.streams, kit.frames(body))
   elseif status and status >= 400 then
     table.insert(out.errors, { status, text and body or json.encode(body) })
   elseif not text and (body.choices or body.content or body.done ~= nil) then
@@ -106,12 +48,12 @@ end
 --- text, `requests`.
 function M.read(protocol, path)
   local out = { streams = {}, replies = {}, errors = {}, requests = {} }
-  local text = slurp(path)
+  local text = kit.slurp(path)
   if path:find('%.chunks%.txt$') then
-    out.streams = split_chunks(protocol, text)
+    out.streams = kit.split_streams(protocol, text)
     return out
   elseif path:find('%.sse$') then
-    out.streams[1] = M.frames(text)
+    out.streams[1] = kit.frames(text)
     return out
   end
   local body = assert(json.decode(text))
@@ -162,28 +104,6 @@ function M.meaning(events)
     call.args = type(value) == 'table' and json.encode(value) or text
   end
   return out
-end
-
---- What must hold of the events of one reply: each block opens once and closes once, one finish.
-function M.check_order(events)
-  local open, over, finished = {}, {}, false
-  for i, event in ipairs(events) do
-    if event.index then
-      assert(not finished, 'a block after the finish')
-      assert(not over[event.index], 'an event of a closed block at ' .. i)
-      if event.kind == 'block_stop' then
-        assert(open[event.index], 'a stop of a block that never began')
-        over[event.index] = true
-      end
-      open[event.index] = true
-    elseif event.kind == 'finish' then
-      assert(not finished, 'two finishes')
-      finished = true
-    end
-  end
-  for index in pairs(finished and open or {}) do
-    assert(over[index], 'block ' .. index .. ' never ended')
-  end
 end
 
 return M
