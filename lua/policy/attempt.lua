@@ -27,6 +27,7 @@ end
 --- What the conversion of one request knows, and where it says what it lost.
 local function context(q, target, from, to)
   local losses, seen = {}, {}
+  local began = core.clock()
   return {
     model = target.model,
     knowledge = knowledge.lookup(target.model, to),
@@ -39,6 +40,9 @@ local function context(q, target, from, to)
     origin = to,
     settings = target.upstream.settings,
     client_model = q.model,
+    elapsed = function()
+      return math.floor((core.clock() - began) * 1e9)
+    end,
     losses = losses,
     lost = function(path)
       if not seen[path] then

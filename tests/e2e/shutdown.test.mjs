@@ -101,15 +101,18 @@ test('idle connections do not hold up the end', async () => {
   }
 });
 
-test('SIGINT ends it as well, and a second signal ends it at once', async () => {
-  held(oa);
-  const wire = await started('/v1/chat/completions', { model: 'oa:gpt-4o', messages: HI,
-    stream: true });
-  const begun = Date.now();
-  gw.child.kill('SIGINT');
-  await refusesNewConnections();
-  gw.child.kill('SIGINT');
-  await within(10_000, gw.exited, 'it ends');
-  assert.ok(Date.now() - begun < 1900, 'the second signal is not ignored');
-  wire.close();
-});
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  test(`${signal} ends it gracefully, and a second one at once, as that signal does`, async () => {
+    held(oa);
+    const wire = await started('/v1/chat/completions', { model: 'oa:gpt-4o', messages: HI,
+      stream: true });
+    const begun = Date.now();
+    gw.child.kill(signal);
+    await refusesNewConnections();
+    gw.child.kill(signal);
+    await within(10_000, gw.exited, 'it ends');
+    assert.ok(Date.now() - begun < 1900, 'the second signal is not ignored');
+    assert.deepEqual(gw.exit, { code: null, signal });
+    wire.close();
+  });
+}

@@ -48,7 +48,7 @@
 --- @field generate? boolean Ollama, set by request.read: the reply has the form of /api/generate.
 --- @field path? string The client's path.
 --- @field relayed? table<string, string> For the writer of an error behind a relayed stream: what its taps found.
---- @field elapsed? fun(): integer Nanoseconds since the request came, for protocols that tell them.
+--- @field elapsed? fun(): integer Nanoseconds since the conversion began, for protocols that tell them.
 --- @field namespaces? table<string, table> Set by readers of Responses: flattened names of tools, to
 ---   { namespace, name }, by which its writers restore them.
 --- @field declared? table<string, boolean> Set by request.read of Responses: the client's custom tools.
