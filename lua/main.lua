@@ -238,19 +238,43 @@ function M.handle(ex)
   return catalog.answer(ex, op, provider, rest) or not_found(ex, method, path)
 end
 
+local LARGE = 256 * 1024
+
+--- Tells whether the guard ended a request for being more than one may be.
+local function too_much(ex, why)
+  if why:find('^lua/.*ran for too long') then
+    return true
+  end
+  local body = why:find('too much memory', 1, true) and ex:body()
+  return body and #body > LARGE
+end
+
+--- What a client is told of a request that failed here.
+local function failure_of(ex, why)
+  if why == 'canceled' then
+    return {
+      status = 503, code = 'overloaded',
+      message = 'The gateway ended this request: it stops, or its configuration changed.',
+    }
+  elseif too_much(ex, why) then
+    return {
+      status = 413, code = 'too_large',
+      message = 'This request takes more time or memory to convert than one may have.',
+    }
+  end
+  return {
+    status = 500, code = 'internal',
+    message = 'The gateway failed to answer this request; its log says why.',
+  }
+end
+
 --- handle() raised, or was ended: the client is told, in its protocol.
 ---
 --- @param why string What went wrong, or 'canceled' when the gateway itself ended the request.
 function M.failed(ex, why)
   local method, path = ex:head()
   local op = route.find(method, path, ex)
-  local canceled = why == 'canceled'
-  local failure = {
-    status = canceled and 503 or 500, code = canceled and 'overloaded' or 'internal',
-    message = canceled
-      and 'The gateway ended this request: it stops, or its configuration changed.'
-      or 'The gateway failed to answer this request; its log says why.',
-  }
+  local failure = failure_of(ex, why)
   local protocol = refuse.protocol_of(ex, op)
   if not ex:started() then
     refuse.answer(ex, protocol, failure)

@@ -30,7 +30,7 @@ void px_guard_arm(struct px_vm *vm)
 
 void px_guard_allow(struct px_task *task, size_t bytes)
 {
-    task->max_slices += (unsigned)(25 * (bytes >> 20));
+    task->max_slices += (unsigned)((bytes >> 10) * 250 >> 10);  // 500 ms for each MiB.
     task->share += 6 * bytes;
 }
 

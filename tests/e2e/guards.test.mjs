@@ -60,6 +60,18 @@ names.forEach((name, at) => {
   });
 });
 
+test('a body that takes more than a request may is refused, and costs no other one', async () => {
+  const messages = Array.from({ length: 60_001 }, (_, at) => (
+    { role: at % 2 ? 'assistant' : 'user', content: 'a' }));
+  const big = stage.gw.chat({ model: 'an:claude-sonnet-4-6', messages });
+  for (const reply of await Promise.all([chat('gpt-4o'), chat('gpt-4o'), chat('gpt-4o')])) {
+    assert.equal(reply.status, 200);
+  }
+  const { status, json } = await big;
+  assert.equal(status, 413);
+  assert.match(json.error.message, /time or memory/);
+});
+
 test('scripts cannot reach what would let them out', async () => {
   const from = stage.gw.log.length;
   stage.gw.write('rules/out.lua', `
