@@ -82,6 +82,7 @@ struct px_relay_conf {
     const struct px_http_header *headers;
     size_t count;
     enum px_framing framing;  ///< A stream is forwarded event by event.
+    bool json;                ///< What is no stream is one JSON object or list, or not sent at all.
     const char *const *tap;   ///< Names of members to watch for; live as long as the reply.
     size_t taps;              ///< At most PX_RELAY_TAPS.
     struct px_str keepalive;  ///< Sent between events when nothing came; copied. Empty: none.
@@ -95,7 +96,8 @@ struct px_relay_conf {
 /// event is whole, or until the upstream ended properly: a cut stream ends between two events.
 ///
 /// A body that is no stream and is small is collected first: if it is cut before anything was
-/// sent, px_exchange_started() is still false and the driver can answer with an error.
+/// sent, px_exchange_started() is still false and the driver can answer with an error. So it is
+/// when JSON was promised and what came does not begin and end as such: PX_FETCH_PROTOCOL.
 void px_reply_relay(struct px_reply *reply, struct px_exchange *ex,
                     const struct px_relay_conf *conf);
 

@@ -6,6 +6,7 @@ local json = require('px.json')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
+local sink = require('policy.sink')
 
 local M = {
   whole = setmetatable({}, { __mode = 'k' }),  -- Answers that are one body, not a stream.
@@ -20,218 +21,9 @@ local WIRE = { lines = 'ndjson', sse = 'text/event-stream' }
 local RELAY_HEADERS = { ['access-control-allow-origin'] = '*' }
 local STREAM_HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] = 'no' }
 
--- Events that are not yet an answer: a stream is held until another one comes.
-local NO_CONTENT = { ping = true, start = true, usage = true }
-
-local function lost_header(ctx)
-  if ctx and ctx.losses and #ctx.losses > 0 then
-    return table.concat(ctx.losses, ','):gsub('[^\32-\126]', '?'):sub(1, 1024)
-  end
-end
-
---- What `event` rules match.
-local function subject_of(q)
-  return {
-    ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
-    protocol = q.protocol, provider = q.provider, upstream_model = q.upstream_model,
-  }
-end
-
---- The function that passes events through the `event` rules, or nil.
-local function filter_of(q, ctx)
-  if not rules.event then
-    return nil
-  end
-  q.tags, q.state = q.tags or {}, q.state or {}
-  local asks = q.speaks.request.include_usage
-  if asks and q.body and not ctx.include_usage then
-    ctx.include_usage = asks(q.body)
-  end
-  return rules.filter(subject_of(q), q.message or q)
-end
-
---- The words of an upstream's error event, without the account's secret.
-local function words_of(q, event)
-  return type(event.message) == 'string' and refuse.without_secret(event.message, q.signed_by)
-    or event.message
-end
-
-local function failure_of(q, event)
-  return {
-    status = event.status or 502, code = event.code or 'internal', message = words_of(q, event),
-    type = event.type, raw_code = event.raw_code, retry_after = event.retry_after,
-    upstream = true, upstream_status = event.status,
-  }
-end
-
--- Events of which nothing is noted.
-local PLAIN = { args = true, text = true, thinking = true }
-
---- Notes what the record of the request tells.
-local function note(q, event)
-  if event.kind == 'usage' then
-    q.usage = event
-  elseif event.kind == 'error' then
-    q.failed = event.code
-    event.message = words_of(q, event)
-  end
-end
-
--- Writing events ----------------------------------------------------------------------------------
-
---- Writes events as a stream. Held until content, so that an error before it has a real status.
----
---- @return fun(events: px.Event[]): boolean put Gives false when the stream is over.
---- @return fun(): nil close Everything came: writes the end.
-local function stream_sink(q, ctx)
-  local ex, stream = q.ex, q.speaks.stream
-  local filter = filter_of(q, ctx)
-  local write = stream.writer(ctx)
-  local held, open, over = {}, false, false
-
-  local function begin()
-    open = true
-    q.status = 200
-    ex:start(200, {
-      ['access-control-allow-origin'] = '*',
-      ['cache-control'] = 'no-cache',
-      ['content-type'] = q.array and 'application/json' or stream.content_type,
-      ['x-accel-buffering'] = 'no',
-      ['x-proxima-lost'] = lost_header(ctx),
-    })
-  end
-
-  local function out(events)
-    if filter then
-      events = filter(events)
-    end
-    local text
-    for i = 1, #events do
-      local event = events[i]
-      local plain = PLAIN[event.kind]
-      if not plain then
-        note(q, event)
-      end
-      local piece = write(event)
-      if piece then
-        text = text and text .. piece or piece
-      end
-      if not plain and event.kind == 'error' then
-        over = true
-        break
-      end
-    end
-    if text then
-      ex:write(text)
-    end
-    return not over
-  end
-
-  --- Keeps events back until one has content.
-  local function hold(events)
-    for i = 1, #events do
-      local kind = events[i].kind
-      held[#held + 1] = events[i]
-      if kind == 'error' then
-        over = true
-        q.failed = events[i].code
-        q.status = refuse.answer(ex, q.speaks, failure_of(q, events[i]))
-        return false
-      elseif not NO_CONTENT[kind] then
-        for j = i + 1, #events do
-          held[#held + 1] = events[j]
-        end
-        begin()
-        ex:release()
-        local all = held
-        held = nil
-        return out(all)
-      end
-    end
-    return true
-  end
-
-  local function put(events)
-    if open then
-      return out(events)
-    end
-    return hold(events)
-  end
-
-  local function close()
-    if not open and not over then
-      begin()
-      out(held)
-    end
-    if not over then
-      local text = write(nil)
-      if text then
-        ex:write(text)
-      end
-    end
-    ex:finish()
-  end
-
-  --- Nothing came for a while: head and keep-alive go out.
-  local function quiet()
-    if not open then
-      begin()
-      local all = held
-      held = nil
-      out(all)
-    end
-    if stream.keepalive and not over then
-      ex:write(stream.keepalive)
-    end
-  end
-
-  return put, close, quiet
-end
-
---- Gathers events and writes them as one answer.
-local function unary_sink(q, ctx)
-  local ex = q.ex
-  local filter = filter_of(q, ctx)
-  local all, over = {}, false
-
-  local function put(events)
-    for i = 1, #events do
-      if events[i].kind == 'error' then
-        over = true
-        q.failed = events[i].code
-        q.status = refuse.answer(ex, q.speaks, failure_of(q, events[i]))
-        return false
-      end
-      all[#all + 1] = events[i]
-    end
-    return true
-  end
-
-  local function close()
-    if over then
-      return
-    end
-    if filter then
-      all = filter(all)
-    end
-    for i = 1, #all do
-      note(q, all[i])
-    end
-    q.status = 200
-    local body = json.encode(q.speaks.reply.write(all, ctx))
-    ex:answer(200, {
-      ['access-control-allow-origin'] = '*',
-      ['content-type'] = 'application/json',
-      ['x-proxima-lost'] = lost_header(ctx),
-    }, body)
-  end
-
-  return put, close, function() end
-end
-
-local function sink(q, ctx)
-  ctx.model = q.model
-  return (q.stream and stream_sink or unary_sink)(q, ctx)
+--- The beginning of a text, as words that quote it.
+local function excerpt(text)
+  return 'what is not JSON: ' .. (text ~= '' and text:sub(1, 100) or 'nothing')
 end
 
 -- Reading answers ---------------------------------------------------------------------------------
@@ -240,7 +32,7 @@ end
 ---
 --- @param produce fun(out: fun(event: px.Event))
 function M.from_engine(q, ctx, produce)
-  local put, close = sink(q, ctx)
+  local put, close = sink.open(q, ctx)
   produce(function(event)
     put({ event })
   end)
@@ -251,7 +43,7 @@ end
 local function read_stream(q, protocol, ctx)
   local ex = q.ex
   local read = protocol.stream.reader(ctx)
-  local put, close, quiet = sink(q, ctx)
+  local put, close, quiet = sink.open(q, ctx)
   ex:events(protocol.stream.framing or 'sse')
   local wait = HOLD_SECONDS
   while true do
@@ -278,6 +70,15 @@ local function read_stream(q, protocol, ctx)
   close()
 end
 
+--- Tells whether a body is an error in the words of some protocol.
+local function tells_error(body)
+  local first = body[1]
+  if type(first) == 'table' then
+    body = first
+  end
+  return body.error ~= nil and body.error ~= json.null or body.type == 'error'
+end
+
 --- Reads a whole answer as events.
 local function read_unary(q, at, protocol, ctx)
   local ex = q.ex
@@ -294,17 +95,16 @@ local function read_unary(q, at, protocol, ctx)
   end
   local body = json.decode(text)
   if type(body) ~= 'table' then
-    q.status = refuse.answer(ex, q.speaks, {
-      status = 502, code = 'internal',
-      message = ('The upstream %s answered with what is not JSON.'):format(at.upstream.id),
-    })
-    return
+    return sink.nonsense(q, at, excerpt(text))
   end
   if at.upstream.type.unwrap then
     body = at.upstream.type.unwrap(body)
   end
-  local put, close = sink(q, ctx)
-  if put(protocol.reply.read(body, ctx)) then
+  local put, close = sink.open(q, ctx)
+  local events = protocol.reply.read(body, ctx)
+  if events[1] and events[1].kind == 'error' and not tells_error(body) then
+    return sink.nonsense(q, at, 'what is no answer: ' .. text:sub(1, 100))
+  elseif put(events) then
     close()
   elseif ex:started() then
     ex:finish()
@@ -317,7 +117,7 @@ local function relay_unary(q, at, status)
   local ex = q.ex
   local tap = rules.done and q.speaks.stream.tap or nil
   M.whole[ex] = true
-  local ok, code, words = ex:relay(status, RELAY_HEADERS, 'whole', tap)
+  local ok, code, words = ex:relay(status, RELAY_HEADERS, 'json', tap)
   q.status = status
   if ok then
     ex:finish()
@@ -328,6 +128,8 @@ local function relay_unary(q, at, status)
   elseif ex:started() then
     q.failed = code
     ex:abort()
+  elseif code == 'protocol' then
+    sink.nonsense(q, at, words)
   else
     q.failed = code
     q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
@@ -348,9 +150,9 @@ local function judge(q, ctx, seen, ended)
     for j = 1, events and #events or 0 do
       if events[j].kind == 'error' then
         q.failed = events[j].code
-        q.status = refuse.answer(q.ex, q.speaks, failure_of(q, events[j]))
+        q.status = refuse.answer(q.ex, q.speaks, sink.failure_of(q, events[j]))
         return false
-      elseif not NO_CONTENT[events[j].kind] then
+      elseif not sink.NO_CONTENT[events[j].kind] then
         return true
       end
     end
@@ -366,7 +168,7 @@ local function begins_by_reader(q, ctx)
     for i = 1, events and #events or 0 do
       if events[i].kind == 'error' then
         return 'error'
-      elseif not NO_CONTENT[events[i].kind] then
+      elseif not sink.NO_CONTENT[events[i].kind] then
         return 'content'
       end
     end
@@ -443,15 +245,12 @@ function M.from_upstream(q, at, status, ctx)
   local kind = q.ex:reply_header('content-type') or ''
   if kind:find('text/html', 1, true) then
     -- A page of some proxy on the way, whatever its status says.
-    q.failed = 'internal'
-    q.status = refuse.answer(q.ex, q.speaks,
-      refuse.transfer(at.upstream, 'protocol', 'a page of HTML'))
-    return
+    return sink.nonsense(q, at, excerpt(q.ex:collect(1000) or ''))
   end
   local wire = WIRE[route.protocol(at.protocol).stream.framing or 'sse']
   local streamed = kind:find(wire, 1, true) ~= nil
   local plain = at.protocol == q.protocol and streamed == (q.stream or false) and not q.array
-    and not (rules.event and rules.concerns('event', subject_of(q)))
+    and not (rules.event and rules.concerns('event', sink.subject_of(q)))
   if plain and not streamed then
     return relay_unary(q, at, status)
   end

@@ -4,11 +4,14 @@
 // a stream that is cut ends between two events, where an error event can follow, and keep-alives
 // never land inside one. A body that is no stream and small is collected and sent with its head.
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "px/log.h"
 #include "reply_private.h"
+
+#define EXCERPT 100  ///< Of an answer that is nonsense, in the words that say so.
 
 static enum px_status on_event(const struct px_sse_event *event, void *user)
 {
@@ -94,25 +97,66 @@ void relay_take(struct px_reply *reply, struct px_str bytes)
     }
 }
 
+static void end_events(struct px_reply *reply)
+{
+    struct relay *relay = reply->relay;
+    if (reply->failure == PX_FETCH_NONE) {
+        if (relay->tail.len) {
+            relay->inside = true;
+        }
+        if (!relay->taps_off && framing_end(&reply->framing, on_event, relay)) {
+            relay->taps_off = true;
+        }
+        send_tail(reply);
+    }
+    px_buf_free(&relay->tail);
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/// Tells whether a text begins and ends as a JSON object or list. More is not asked: what is in it
+/// is between the upstream and the client.
+static bool looks_like_json(struct px_str text)
+{
+    while (text.len && is_space(text.ptr[text.len - 1])) {
+        text.len--;
+    }
+    while (text.len && is_space(text.ptr[0])) {
+        text.ptr++;
+        text.len--;
+    }
+    if (text.len < 2) {
+        return false;
+    }
+    char first = text.ptr[0], last = text.ptr[text.len - 1];
+    return (first == '{' && last == '}') || (first == '[' && last == ']');
+}
+
+static void refuse_plain(struct px_reply *reply)
+{
+    struct px_str text = px_buf_str(&reply->relay->tail);
+    reply->failure = PX_FETCH_PROTOCOL;
+    snprintf(reply->text, sizeof(reply->text), "what is not JSON: %.*s",
+             (int)(text.len < EXCERPT ? text.len : EXCERPT), text.len ? text.ptr : "");
+}
+
 void relay_end(struct px_reply *reply)
 {
     struct relay *relay = reply->relay;
     px_timer_stop(reply->loop, &relay->timer);
-    bool whole = reply->failure == PX_FETCH_NONE;
     if (relay->events) {
-        if (whole && relay->tail.len) {
-            relay->inside = true;
-        }
-        if (whole && !relay->taps_off && framing_end(&reply->framing, on_event, relay)) {
-            relay->taps_off = true;
-        }
-        if (whole) {
-            send_tail(reply);
-        }
-        px_buf_free(&relay->tail);
+        end_events(reply);
         return;
     }
-    if (whole && !px_exchange_started(relay->ex)) {
+    bool whole = reply->failure == PX_FETCH_NONE && !px_exchange_started(relay->ex);
+    if (whole && relay->json && !looks_like_json(px_buf_str(&relay->tail))) {
+        refuse_plain(reply);
+        whole = false;
+    }
+    if (whole) {
         if (relay->taps && px_buf_add(&relay->found[0], px_buf_str(&relay->tail))) {
             px_log(PX_LOG_WARN, "relay", "no memory to read a reply's usage");
         }
@@ -192,6 +236,7 @@ static struct relay *relay_new(struct px_exchange *ex, const struct px_relay_con
     }
     relay->ex = ex;
     relay->events = conf->framing != PX_FRAMING_NONE;
+    relay->json = conf->json;
     relay->status = conf->status;
     relay->tap = conf->tap;
     relay->taps = conf->taps;

@@ -106,6 +106,12 @@ static enum px_framing check_framing(lua_State *L, int arg)
     return (enum px_framing)luaL_checkoption(L, arg, "whole", names);
 }
 
+static bool is_json(lua_State *L, int arg)
+{
+    const char *name = lua_tostring(L, arg);
+    return name && strcmp(name, "json") == 0;
+}
+
 /// events(framing, keep): from now on next() gives events; with `keep` relay() may still follow.
 static int l_events(lua_State *L)
 {
@@ -188,8 +194,9 @@ static void read_taps(lua_State *L, int idx, struct run *run)
 }
 
 /// relay(status, headers, framing, taps, keepalive): passes the body to the client byte for byte,
-/// with the upstream's headers and `headers` over them. Waits for the end: true, or nil, a code and
-/// words. The caller finishes the answer.
+/// with the upstream's headers and `headers` over them. The framing 'json' is 'whole', of what
+/// looks like JSON alone. Waits for the end: true, or nil, a code and words. The caller finishes
+/// the answer.
 static int l_relay(lua_State *L)
 {
     struct run *run = px_run_check_own(L);
@@ -213,11 +220,12 @@ static int l_relay(lua_State *L)
         .status = (int)luaL_checkinteger(L, 2),
         .headers = headers,
         .count = count,
-        .framing = check_framing(L, 4),
+        .json = is_json(L, 4),
         .tap = run->tap,
         .taps = run->tap_count,
         .keepalive_ms = 15000,
     };
+    conf.framing = conf.json ? PX_FRAMING_NONE : check_framing(L, 4);
     if (!lua_isnoneornil(L, 6)) {
         conf.keepalive.ptr = luaL_checklstring(L, 6, &conf.keepalive.len);
     }

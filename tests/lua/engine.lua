@@ -155,7 +155,7 @@ end
 
 function Exchange:relay(status, headers, framing, taps, keepalive)
   self.relayed = { framing = framing, taps = taps, keepalive = keepalive }
-  if self.upstream.cut and framing == 'whole' then
+  if self.upstream.cut and (framing == 'whole' or framing == 'json') then
     return nil, 'cut', 'it broke'
   end
   self.status, self.answered, self.body = status, headers, self.upstream.body or ''

@@ -210,7 +210,8 @@ function Exchange:query(name) end
 --- and words.
 --- @param status integer
 --- @param headers? table<string, string> Over the upstream's.
---- @param framing? 'whole'|'sse'|'lines' What the body is made of.
+--- @param framing? 'whole'|'json'|'sse'|'lines' What the body is made of. Of 'json' what does not look
+---   like it is not sent, unless it is large: nil, 'protocol' and words that quote it.
 --- @param taps? string[] Members whose last event is kept for tapped().
 --- @param keepalive? string Sent while nothing comes.
 --- @return boolean? complete

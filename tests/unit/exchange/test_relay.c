@@ -137,6 +137,37 @@ static size_t swallow(struct visit *visit, size_t want)
 }
 
 /// Lets the reply run until its client's queue stays full.
+static void test_what_is_no_json_is_not_sent_as_such(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool sent;
+    } cases[] = {
+        { "{}", true },  { " \r\n[1]\n\t", true }, { "", false },
+        { " ", false },  { "{", false },           { "{\"a\":", false },
+        { "17", false }, { "{]", false },          { "<html>", false },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct script script = { .head = CLOSE, .body = cases[i].body };
+        struct visit *visit = visit_open(&script);
+        struct px_relay_conf conf = conf_of(false);
+        conf.json = true;
+        px_reply_relay(visit->reply, visit->site.held[0], &conf);
+        wait_for(visit, PX_REPLY_END);
+        const char *text;
+        assert_int_equal(px_reply_failure(visit->reply, &text),
+                         cases[i].sent ? PX_FETCH_NONE : PX_FETCH_PROTOCOL);
+        assert_non_null(strstr(text, cases[i].sent ? "" : cases[i].body));
+        assert_int_equal(px_exchange_started(visit->site.held[0]), cases[i].sent);
+        if (!cases[i].sent) {
+            px_exchange_answer(visit->site.held[0], 502, NULL, 0, NULL, PX_STR("no"));
+        }
+        end_held(&visit->site, 0);
+        visit_close(visit);
+    }
+}
+
 static void fill_up(struct visit *visit)
 {
     uint64_t until = px_clock_ms() + 20000;
@@ -220,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_cut_in_an_event_ends_before_it),
         cmocka_unit_test(test_a_half_event_at_the_end_is_not_tapped),
         cmocka_unit_test(test_a_small_body_goes_out_whole_or_not_at_all),
+        cmocka_unit_test(test_what_is_no_json_is_not_sent_as_such),
         cmocka_unit_test(test_a_large_body_is_streamed_and_a_slow_client_stops_its_upstream),
         cmocka_unit_test(test_keep_alives_come_between_events_alone),
     };

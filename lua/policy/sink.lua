@@ -1,0 +1,257 @@
+--- Where neutral events go: they pass the `event` rules and are written for the client, as a stream
+--- or as one answer.
+
+local core = require('px.core')
+local json = require('px.json')
+local refuse = require('policy.refuse')
+local rules = require('policy.rules')
+
+local M = {}
+
+--- Events that are not yet an answer: a stream is held until another one comes.
+M.NO_CONTENT = { ping = true, start = true, usage = true }
+
+local NO_CONTENT = M.NO_CONTENT
+
+local function lost_header(ctx)
+  if ctx and ctx.losses and #ctx.losses > 0 then
+    return table.concat(ctx.losses, ','):gsub('[^\32-\126]', '?'):sub(1, 1024)
+  end
+end
+
+--- What `event` rules match.
+function M.subject_of(q)
+  return {
+    ex = q.ex, model = q.model, client = q.client, path = q.path, stream = q.stream,
+    protocol = q.protocol, provider = q.provider, upstream_model = q.upstream_model,
+  }
+end
+
+--- The function that passes events through the `event` rules, or nil.
+local function filter_of(q, ctx)
+  if not rules.event then
+    return nil
+  end
+  q.tags, q.state = q.tags or {}, q.state or {}
+  local asks = q.speaks.request.include_usage
+  if asks and q.body and not ctx.include_usage then
+    ctx.include_usage = asks(q.body)
+  end
+  return rules.filter(M.subject_of(q), q.message or q)
+end
+
+--- The words of an upstream's error event, without the account's secret.
+local function words_of(q, event)
+  return type(event.message) == 'string' and refuse.without_secret(event.message, q.signed_by)
+    or event.message
+end
+
+--- Quotes in the log what an upstream said that is no answer.
+local function complain(q, words)
+  words = refuse.without_secret(words, q.signed_by):gsub('%c', ' ')
+  core.log('warn', ('upstream %s: %s answered 200 with %s'):format(q.provider, q.upstream_model,
+    words))
+end
+
+function M.failure_of(q, event)
+  if event.code == 'internal' and q.stream then
+    complain(q, 'an error: ' .. tostring(words_of(q, event)))
+  end
+  return {
+    status = event.status or 502, code = event.code or 'internal', message = words_of(q, event),
+    type = event.type, raw_code = event.raw_code, retry_after = event.retry_after,
+    upstream = true, upstream_status = event.status,
+  }
+end
+
+--- An upstream answered 200 with what is no answer: the client is told, and the log quotes it.
+---
+--- @param words string What came, or what is wrong with it.
+function M.nonsense(q, at, words)
+  complain(q, words)
+  q.failed = 'internal'
+  q.status = refuse.answer(q.ex, q.speaks, {
+    status = 502, code = 'internal',
+    message = ('The upstream %s answered with nonsense; the log quotes it.'):format(at.upstream.id),
+  })
+end
+
+-- Events of which nothing is noted.
+local PLAIN = { args = true, text = true, thinking = true }
+
+--- Notes what the record of the request tells.
+local function note(q, event)
+  if event.kind == 'usage' then
+    q.usage = event
+  elseif event.kind == 'error' then
+    q.failed = event.code
+    event.message = words_of(q, event)
+    if event.code == 'internal' then
+      complain(q, 'an error: ' .. tostring(event.message))
+    end
+  end
+end
+
+--- Writes events as a stream. Held until content, so that an error before it has a real status.
+---
+--- @return fun(events: px.Event[]): boolean put Gives false when the stream is over.
+--- @return fun(): nil close Everything came: writes the end.
+local function stream_sink(q, ctx)
+  local ex, stream = q.ex, q.speaks.stream
+  local filter = filter_of(q, ctx)
+  local write = stream.writer(ctx)
+  local held, open, over = {}, false, false
+
+  local function begin()
+    open = true
+    q.status = 200
+    ex:start(200, {
+      ['access-control-allow-origin'] = '*',
+      ['cache-control'] = 'no-cache',
+      ['content-type'] = q.array and 'application/json' or stream.content_type,
+      ['x-accel-buffering'] = 'no',
+      ['x-proxima-lost'] = lost_header(ctx),
+    })
+  end
+
+  local function out(events)
+    if filter then
+      events = filter(events)
+    end
+    local text
+    for i = 1, #events do
+      local event = events[i]
+      local plain = PLAIN[event.kind]
+      if not plain then
+        note(q, event)
+      end
+      local piece = write(event)
+      if piece then
+        text = text and text .. piece or piece
+      end
+      if not plain and event.kind == 'error' then
+        over = true
+        break
+      end
+    end
+    if text then
+      ex:write(text)
+    end
+    return not over
+  end
+
+  --- Keeps events back until one has content.
+  local function hold(events)
+    for i = 1, #events do
+      local kind = events[i].kind
+      held[#held + 1] = events[i]
+      if kind == 'error' then
+        over = true
+        q.failed = events[i].code
+        q.status = refuse.answer(ex, q.speaks, M.failure_of(q, events[i]))
+        return false
+      elseif not NO_CONTENT[kind] then
+        for j = i + 1, #events do
+          held[#held + 1] = events[j]
+        end
+        begin()
+        ex:release()
+        local all = held
+        held = nil
+        return out(all)
+      end
+    end
+    return true
+  end
+
+  local function put(events)
+    if open then
+      return out(events)
+    end
+    return hold(events)
+  end
+
+  local function close()
+    if not open and not over then
+      begin()
+      out(held)
+    end
+    if not over then
+      local text = write(nil)
+      if text then
+        ex:write(text)
+      end
+    end
+    ex:finish()
+  end
+
+  --- Nothing came for a while: head and keep-alive go out.
+  local function quiet()
+    if not open then
+      begin()
+      local all = held
+      held = nil
+      out(all)
+    end
+    if stream.keepalive and not over then
+      ex:write(stream.keepalive)
+    end
+  end
+
+  return put, close, quiet
+end
+
+--- Gathers events and writes them as one answer.
+local function unary_sink(q, ctx)
+  local ex = q.ex
+  local filter = filter_of(q, ctx)
+  local all, over = {}, false
+
+  local function put(events)
+    for i = 1, #events do
+      if events[i].kind == 'error' then
+        over = true
+        q.failed = events[i].code
+        q.status = refuse.answer(ex, q.speaks, M.failure_of(q, events[i]))
+        return false
+      end
+      all[#all + 1] = events[i]
+    end
+    return true
+  end
+
+  local function close()
+    if over then
+      return
+    end
+    if filter then
+      all = filter(all)
+    end
+    for i = 1, #all do
+      note(q, all[i])
+    end
+    q.status = 200
+    local body = json.encode(q.speaks.reply.write(all, ctx))
+    ex:answer(200, {
+      ['access-control-allow-origin'] = '*',
+      ['content-type'] = 'application/json',
+      ['x-proxima-lost'] = lost_header(ctx),
+    }, body)
+  end
+
+  return put, close, function() end
+end
+
+--- Opens the way to the client.
+---
+--- @param q table The request: see main.lua.
+--- @param ctx px.Context
+--- @return fun(events: px.Event[]): boolean put Gives false when the answer is over.
+--- @return fun() close Everything came.
+--- @return fun() quiet Nothing came for a while.
+function M.open(q, ctx)
+  ctx.model = q.model
+  return (q.stream and stream_sink or unary_sink)(q, ctx)
+end
+
+return M
