@@ -243,6 +243,25 @@ static int l_keys(lua_State *L)
     return 1;
 }
 
+/// copy(t): another table with the same members, which is written as `t` is.
+static int l_copy(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    bool marked = mark_of(L, own_codec(L), 1) != NULL;
+    lua_createtable(L, (int)lua_objlen(L, 1), 4);
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, 2);
+    }
+    if (marked && lua_getmetatable(L, 1)) {
+        lua_setmetatable(L, 2);
+    }
+    return 1;
+}
+
 // -- Decode and encode ----------------------------------------------------------------------------
 
 static int l_decode(lua_State *L)
@@ -347,19 +366,13 @@ static void fill_codec(lua_State *L, struct json_codec *codec)
 void px_lua_open_json(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "array", l_array },
-        { "decode", l_decode },
-        { "encode", l_encode },
-        { "is_array", l_is_array },
-        { "is_number", l_is_number },
-        { "is_object", l_is_object },
-        { "is_raw", l_is_raw },
-        { "keys", l_keys },
-        { "number", l_number },
-        { "object", l_object },
-        { "raw", l_raw },
-        { "tonumber", l_tonumber },
-        { NULL, NULL },
+        { "array", l_array },         { "copy", l_copy },
+        { "decode", l_decode },       { "encode", l_encode },
+        { "is_array", l_is_array },   { "is_number", l_is_number },
+        { "is_object", l_is_object }, { "is_raw", l_is_raw },
+        { "keys", l_keys },           { "number", l_number },
+        { "object", l_object },       { "raw", l_raw },
+        { "tonumber", l_tonumber },   { NULL, NULL },
     };
     luaL_checkstack(L, 12, "no stack for px.json");
     lua_createtable(L, 0, sizeof(functions) / sizeof(*functions));

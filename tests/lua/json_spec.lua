@@ -341,6 +341,32 @@ describe('json.keys', function()
   end)
 end)
 
+describe('json.copy', function()
+  it('is written as what it was copied from', function()
+    local text = '{"z":1.0,"a":[1,2.50],"m":{},"n":null,"l":[]}'
+    local value = json.decode(text)
+    local copy = json.copy(value)
+    eq(text, json.encode(copy))
+    copy.a, copy.b = 1, 2
+    eq('{"z":1.0,"a":1,"m":{},"n":null,"l":[],"b":2}', json.encode(copy))
+    eq(text, json.encode(value))
+    copy = json.copy(value.a)
+    copy[3] = 3
+    eq('[1,2.50,3]', json.encode(copy))
+    eq('[]', json.encode(json.copy(value.l)))
+    eq('[]', json.encode(json.copy(json.array())))
+    eq('{}', json.encode(json.copy(json.object())))
+  end)
+
+  it('copies plain tables, and no metatable but its own', function()
+    eq({ 1, 2, x = 3 }, json.copy({ 1, 2, x = 3 }))
+    eq(nil, getmetatable(json.copy(setmetatable({ 1 }, { __index = error }))))
+    raises('table expected', function()
+      json.copy('x')
+    end)
+  end)
+end)
+
 describe('json.number', function()
   it('holds what a double cannot', function()
     local big = json.decode('[12345678901234567890]')[1]

@@ -151,16 +151,16 @@ describe('a Gemini request is read', function()
       "description":"d","parameters":{"type":"OBJECT","properties":{"type":{"type":"STRING",
       "nullable":true,"minLength":"2"},"nullable":{"type":"ARRAY","items":{"type":"INTEGER",
       "format":"int64"}}},"propertyOrdering":["type"],"required":["type"]}}]}}]]).tools
-    eq('{"properties":{"type":{"minLength":2,"type":["string","null"]},"nullable":{"items":'
-      .. '{"format":"int64","type":"integer"},"type":"array"}},"required":["type"],'
-      .. '"type":"object"}', json.encode(tools[1].schema))
+    eq('{"type":"object","properties":{"type":{"type":["string","null"],"minLength":2},'
+      .. '"nullable":{"type":"array","items":{"type":"integer","format":"int64"}}},'
+      .. '"required":["type"]}', json.encode(tools[1].schema))
   end)
 
   it('with structured output in either form', function()
     for _, name in ipairs({ 'responseSchema', 'responseJsonSchema', 'response_schema' }) do
       local got = read('{' .. HI .. ',"generationConfig":{"responseMimeType":"application/json","'
         .. name .. '":{"type":"OBJECT","properties":{"a":{"type":"NUMBER"}}}}}').response_format
-      eq('schema {"properties":{"a":{"type":"number"}},"type":"object"}',
+      eq('schema {"type":"object","properties":{"a":{"type":"number"}}}',
         got.kind .. ' ' .. json.encode(got.schema))
     end
     eq({ kind = 'json' }, read('{' .. HI

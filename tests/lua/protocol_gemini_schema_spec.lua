@@ -138,24 +138,24 @@ end)
 
 local READS = {
   { '{"type":"STRING","nullable":true,"enum":["a"]}',
-    '{"enum":["a",null],"type":["string","null"]}' },
+    '{"type":["string","null"],"enum":["a",null]}' },
   { '{"type":"OBJECT","properties":{"type":{"type":"STRING"},"nullable":{"type":"BOOLEAN"}},'
     .. '"property_ordering":["type"],"min_properties":"1"}',
-    '{"minProperties":1,"properties":{"type":{"type":"string"},"nullable":{"type":"boolean"}},'
-      .. '"type":"object"}' },
+    '{"type":"object","properties":{"type":{"type":"string"},"nullable":{"type":"boolean"}},'
+      .. '"minProperties":1}' },
   { '{"any_of":[{"type":"STRING"},{"type":"NUMBER"}],"nullable":true}',
     '{"anyOf":[{"type":"string"},{"type":"number"},{"type":"null"}]}' },
   { '{"type":"ARRAY","items":{"type":"TYPE_UNSPECIFIED","example":3},'
     .. '"maxItems":"9007199254740993"}',
-    '{"items":{"examples":[3]},"maxItems":9007199254740993,"type":"array"}' },
+    '{"type":"array","items":{"examples":[3]},"maxItems":9007199254740993}' },
   { '{"type":["STRING","null"],"$defs":{"Type":{"type":"INTEGER","format":"int64"}},'
     .. '"not":{"type":"OBJECT"},"additionalProperties":{"type":"STRING"}}',
-    '{"$defs":{"Type":{"format":"int64","type":"integer"}},"additionalProperties":'
-      .. '{"type":"string"},"not":{"type":"object"},"type":["string","null"]}' },
+    '{"type":["string","null"],"$defs":{"Type":{"type":"integer","format":"int64"}},'
+      .. '"not":{"type":"object"},"additionalProperties":{"type":"string"}}' },
   { '{"type":"STRING","format":"enum","enum":["STRING","OBJECT"],"default":null}',
-    '{"default":null,"enum":["STRING","OBJECT"],"type":"string"}' },
+    '{"type":"string","enum":["STRING","OBJECT"],"default":null}' },
   { '{"type":"OBJECT","properties":{"my_name":{"type":"STRING"}},"required":["my_name"]}',
-    '{"properties":{"my_name":{"type":"string"}},"required":["my_name"],"type":"object"}' },
+    '{"type":"object","properties":{"my_name":{"type":"string"}},"required":["my_name"]}' },
 }
 
 describe('a Schema of Gemini is read:', function()

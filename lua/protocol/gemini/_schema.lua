@@ -35,12 +35,11 @@ local function list_of(list)
 end
 
 local function map_of(map)
-  local pairs_of = {}
-  for i, name in ipairs(json.keys(map)) do
-    pairs_of[i] = json.encode(name) .. ':' .. json.encode(convert(map[name]))
+  local out = json.copy(map)
+  for name, value in next, map do
+    out[name] = convert(value)
   end
-  -- Through text, so that properties keep their order.
-  return json.decode('{' .. table.concat(pairs_of, ',') .. '}')
+  return out
 end
 
 local function type_of(value)
@@ -101,12 +100,12 @@ function convert(schema)
   if type(schema) ~= 'table' or json.is_array(schema) then
     return schema
   end
-  -- A copy by text keeps the order of members, new values take the old places.
-  local out = json.object({})
-  for _, name in ipairs(json.keys(schema)) do
+  local out = json.copy(schema)
+  for name, value in next, schema do
     local camel = names.camel(name)
-    if not GONE[name] then
-      local value = value_of(camel, schema[name])
+    out[name] = nil
+    if not GONE[name] and (camel == name or schema[camel] == nil) then
+      value = value_of(camel, value)
       if camel == 'format' and value == 'enum' then
         value = nil
       elseif camel == 'example' and value ~= nil then

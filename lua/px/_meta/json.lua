@@ -63,6 +63,14 @@ function json.is_array(value) end
 --- @return boolean
 function json.is_object(value) end
 
+--- Another table with the same members, shallow: it is an array or an object as `t` is, and keeps
+--- the order of its members and the texts of its numbers.
+---
+--- @generic T: table
+--- @param t T
+--- @return T copy
+function json.copy(t) end
+
 --- Lists an object's member names in the order in which they are written.
 ---
 --- @param t table
