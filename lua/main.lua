@@ -27,6 +27,11 @@ local JSON_HEADERS = {
   ['content-type'] = 'application/json', ['access-control-allow-origin'] = '*',
 }
 
+-- What a server of Ollama says at its address, and some clients look for.
+local TEXT_HEADERS = {
+  ['content-type'] = 'text/plain; charset=utf-8', ['access-control-allow-origin'] = '*',
+}
+
 upstreams.load()
 route.load()
 
@@ -204,12 +209,15 @@ end
 --- Answers one request. Runs in a task; may wait.
 function M.handle(ex)
   local method, path, query = ex:head()
+  local asks = method == 'HEAD' and 'GET' or method  -- The engine leaves the body of a HEAD out.
   if method == 'OPTIONS' then
     return preflight(ex)
-  elseif path == '/' and (method == 'GET' or method == 'HEAD') then
+  elseif path == '/' and asks == 'GET' then
     return front(ex)
+  elseif asks == 'GET' and path:find('^/ollama/?$') then
+    return ex:answer(200, TEXT_HEADERS, 'Ollama is running')
   end
-  local op, provider, rest = route.find(method, path, ex)
+  local op, provider, rest = route.find(asks, path, ex)
   local passed, inner = route.forwarded(path)
   if passed then
     local client, had = ex:client()
@@ -218,7 +226,7 @@ function M.handle(ex)
     end
     return forward.run(ex, passed, method, inner, query)
   elseif not op then
-    return about_provider(ex, method, path) or not_found(ex, method, path)
+    return about_provider(ex, asks, path) or not_found(ex, method, path)
   end
   local at
   if rest and method == 'POST' then

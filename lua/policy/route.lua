@@ -154,9 +154,9 @@ end
 --- The methods that a path knows, as `allow` lists them; nil if it is no path at all.
 function M.methods(path, ex)
   local known = {}
-  for _, method in ipairs({ 'GET', 'POST' }) do
+  for _, method in ipairs({ 'GET', 'POST', 'DELETE' }) do
     if M.find(method, path, ex) then
-      known[#known + 1] = method
+      known[#known + 1] = method == 'GET' and 'GET, HEAD' or method
     end
   end
   return known[1] and table.concat(known, ', ')

@@ -266,6 +266,23 @@ describe('who asks', () => {
     assert.match(get.text, /\d+\.\d+\.\d+/);
   });
 
+  for (const path of ['/v1/models', '/v1/models/oa:gpt-4o', '/v1beta/models', '/api/tags',
+    '/api/version', '/ollama', '/ollama/', '/ollama/api/version', '/health', '/ready', '/oa/health']) {
+    test(`HEAD ${path} is answered as GET is, without a body`, async () => {
+      const headers = { authorization: `Bearer ${KEY}` };
+      const get = await stage.gw.get(path, { headers });
+      const head = await ask(stage.gw.port, 'HEAD', path, { headers });
+      assert.equal(head.status, get.status);
+      assert.equal(head.headers['content-length'], get.headers['content-length']);
+      assert.equal(head.headers['content-type'], get.headers['content-type']);
+      assert.equal(head.text, '');
+    });
+  }
+
+  test('what Ollama clients look for at the address is there', async () => {
+    assert.equal((await stage.gw.get('/ollama')).text, 'Ollama is running');
+  });
+
   test('a preflight of CORS allows every header that these clients send', async () => {
     const names = ['authorization', 'content-type', 'x-api-key', 'x-goog-api-key',
       'anthropic-version', 'anthropic-beta', 'anthropic-dangerous-direct-browser-access',
@@ -317,5 +334,7 @@ describe('where to', () => {
     assert.equal(reply.status, 405);
     assert.match(reply.headers.allow, /POST/);
     assert.equal(typeof reply.json.error.message, 'string');
+    const models = await stage.gw.post('/v1/models', {});
+    assert.deepEqual([models.status, models.headers.allow], [405, 'GET, HEAD']);
   });
 });
