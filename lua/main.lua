@@ -18,6 +18,7 @@ local models = require('policy.models')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
+local stored = require('policy.stored')
 local upstreams = require('policy.upstreams')
 
 local M = { rules = rules.load }
@@ -124,6 +125,9 @@ local function target_of(q, provider)
   local wanted = provider or q.ex:header('model-provider')
   local model = q.renamed or q.model
   local target = q.target or route.target(model, wanted)
+  if q.keeper and not q.target and not wanted and not route.split(model) then
+    target = stored.target(q, target)
+  end
   if target then
     return target
   elseif wanted and not upstreams.get(wanted) then
@@ -167,6 +171,9 @@ local function ask(ex, op, client, path, provider, at)
   end
   if rules.request and not run_rules(q) then
     return
+  end
+  if speaks.request.stateful then
+    stored.look(q)
   end
   local at_once = speaks.request.at_once
   if at_once and attempt.at_once(q, at_once) then
@@ -229,7 +236,7 @@ function M.handle(ex)
     return about_provider(ex, asks, path) or not_found(ex, method, path)
   end
   local at
-  if rest and method == 'POST' then
+  if rest and method == 'POST' and op.operation ~= 'stored' then
     op, at = located(ex, op, rest)
     if not at then
       return not_found(ex, method, path)
@@ -242,6 +249,10 @@ function M.handle(ex)
   local operation = op.operation
   if operation == 'chat' or operation == 'count' then
     return ask(ex, op, client, path, provider, at)
+  end
+  if operation == 'stored' then
+    return stored.answer(ex, op, client, provider, { method = asks, rest = rest, query = query })
+      or not_found(ex, method, path)
   end
   return catalog.answer(ex, op, provider, rest) or not_found(ex, method, path)
 end

@@ -130,6 +130,7 @@ struct px_config {
 
     size_t body_max;       ///< Bytes of one request body.
     size_t bodies_max;     ///< Bytes of bodies in flight, for each worker.
+    size_t responses_max;  ///< Bytes of Responses that clients may go on from.
     unsigned connections;  ///< Of clients, all workers together.
 
     struct px_config_timeouts timeouts;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "px/bundle.h"
+#include "px/cache.h"
 #include "px/counters.h"
 #include "px/exchange.h"
 #include "px/fetch.h"
@@ -34,6 +35,7 @@ struct px_vm_conf {
     size_t fetch_allow_count;
     struct px_fetch_times times;
     struct px_counters *counters;  ///< Shared by all threads.
+    struct px_cache *cache;        ///< Likewise; NULL: px.cache keeps nothing.
     _Atomic size_t *tasks;         ///< Gauge of tasks, or NULL.
     _Atomic size_t *transfers;     ///< Gauge of transfers, or NULL.
     uint32_t load_ms;              ///< How long loading may take; 0: 5 seconds.

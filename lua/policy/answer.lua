@@ -7,6 +7,7 @@ local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
 local sink = require('policy.sink')
+local stored = require('policy.stored')
 
 local M = {
   whole = setmetatable({}, { __mode = 'k' }),  -- Answers that are one body, not a stream.
@@ -115,11 +116,14 @@ end
 
 local function relay_unary(q, at, status)
   local ex = q.ex
-  local tap = rules.done and q.speaks.stream.tap or nil
+  local tap = (rules.done or q.stores) and q.speaks.stream.tap or nil
   M.whole[ex] = true
   local ok, code, words = ex:relay(status, RELAY_HEADERS, 'json', tap)
   q.status = status
   if ok then
+    if q.stores then
+      stored.note(q, ex:tapped()[tap[1]])
+    end
     ex:finish()
     if tap then
       local _, usage = q.speaks.stream.tapped(ex:tapped())
@@ -219,6 +223,9 @@ local function relay_stream(q, at, status, ctx)
   local found = ex:tapped()
   local complete, usage = stream.tapped(found)
   q.usage = usage
+  if complete and q.stores then
+    stored.note(q, found[stream.tap[1]])
+  end
   if not complete and not (ok and found.blind) then
     q.failed = code or 'cut'
     local failure = ok and 'The upstream ended its stream before it was complete.'

@@ -10,6 +10,7 @@ local message = require('px.message')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
+local stored = require('policy.stored')
 local upstreams = require('policy.upstreams')
 
 local M = {}
@@ -56,7 +57,11 @@ end
 
 --- Reads the client's request into the neutral model. Raises what the body breaks as a refusal.
 local function read_request(q, ctx)
-  local ok, result = pcall(q.speaks.request.read, q.body:json(), ctx)
+  local body = q.body:json()
+  if q.speaks.request.stateful then
+    stored.prepare(q, body, ctx)
+  end
+  local ok, result = pcall(q.speaks.request.read, body, ctx)
   if ok then
     ctx.include_usage = result.include_usage or false
     ctx.estimate = q.stream and estimate.request(result) or nil
@@ -202,6 +207,9 @@ end
 local function send(q, target, at)
   local ex, ctx = q.ex, nil
   if at.protocol == q.protocol then
+    if q.kept then
+      stored.spell_out(q)
+    end
     at.body = q.body
     if target.model ~= q.asked and not q.speaks.request.model_in_path then
       q.body:model(target.model)
@@ -229,7 +237,11 @@ local function send(q, target, at)
     refused(q, at, status)
   else
     answer.from_upstream(q, at, status, ctx or function()
-      return context(q, target, q.protocol, at.protocol)
+      local own = context(q, target, q.protocol, at.protocol)
+      if q.stores then
+        stored.watch(q, own)
+      end
+      return own
     end)
   end
 end
@@ -271,7 +283,8 @@ end
 --- @param target { upstream: px.Upstream, model: string }
 function M.run(q, target)
   local upstream = target.upstream
-  local account = upstreams.account(upstream, target.model)
+  local account = q.keeper and stored.account(q, upstream)
+    or upstreams.account(upstream, target.model)
   if not account then
     q.status = refuse.own(q.ex, q.op, 503, 'overloaded',
       upstreams.why_none(upstream, target.model))

@@ -7,26 +7,17 @@ local M = {}
 
 local HEADERS = { ['access-control-allow-origin'] = '*' }
 
---- Passes a request on and its answer back, byte for byte.
+--- Sends a request as it is and passes the answer back, byte for byte.
 ---
 --- @param upstream px.Upstream
---- @param method string
---- @param rest string The path behind the provider's name.
---- @param query string
-function M.run(ex, upstream, method, rest, query)
-  local account = upstream.accounts[1]
-  if not account then
-    return refuse.own(ex, nil, 503, 'overloaded',
-      ('The provider %s has no enabled account.'):format(upstream.id))
-  end
-  local provider = upstream.type
-  local url = provider.url(upstream.base, rest, query)
-  local headers = provider.pass(ex:headers(), account.headers)
-  local options = { method = method }
+--- @param account table
+--- @param to { method: string, url: string, headers: table<string, string> }
+function M.send(ex, upstream, account, to)
+  local options = { method = to.method }
   for name, value in pairs(account.stream_options) do
     options[name] = value
   end
-  local status, code, text = ex:send(url, headers, ex:body(), options)
+  local status, code, text = ex:send(to.url, to.headers, ex:body(), options)
   local protocol = refuse.protocol_of(ex)
   if not status then
     return refuse.answer(ex, protocol, refuse.transfer(upstream, code,
@@ -48,6 +39,26 @@ function M.run(ex, upstream, method, rest, query)
   else
     refuse.answer(ex, protocol, refuse.transfer(upstream, code, text))
   end
+end
+
+--- Passes a request on to an API that the gateway does not know.
+---
+--- @param upstream px.Upstream
+--- @param method string
+--- @param rest string The path behind the provider's name.
+--- @param query string
+function M.run(ex, upstream, method, rest, query)
+  local account = upstream.accounts[1]
+  if not account then
+    return refuse.own(ex, nil, 503, 'overloaded',
+      ('The provider %s has no enabled account.'):format(upstream.id))
+  end
+  local provider = upstream.type
+  M.send(ex, upstream, account, {
+    method = method,
+    url = provider.url(upstream.base, rest, query),
+    headers = provider.pass(ex:headers(), account.headers),
+  })
 end
 
 return M

@@ -195,7 +195,10 @@ end
 -- Targets -----------------------------------------------------------------------------------------
 
 --- Reads 'provider:model'. A colon splits only behind a configured provider's id.
-local function split(name)
+---
+--- @return px.Upstream? upstream
+--- @return string? model
+function M.split(name)
   local id, model = name:match('^([^:]+):(.+)$')
   local upstream = id and upstreams.get(id)
   if upstream then
@@ -207,7 +210,7 @@ end
 ---
 --- @return { upstream: px.Upstream, model: string }? target
 local function by_name(name)
-  local upstream, model = split(name)
+  local upstream, model = M.split(name)
   if upstream then
     return { upstream = upstream, model = model }
   end
@@ -223,10 +226,10 @@ end
 local function find_target(model, provider)
   if provider then
     local upstream = upstreams.get(provider)
-    local same, rest = split(model)
+    local same, rest = M.split(model)
     return upstream and { upstream = upstream, model = same == upstream and rest or model }
   end
-  local upstream, rest = split(model)
+  local upstream, rest = M.split(model)
   if upstream then
     return { upstream = upstream, model = rest }
   end

@@ -124,6 +124,7 @@ void px_sandbox_load(lua_State *L, struct px_vm *vm, const struct px_bundle_file
 // -- Parts of px, each a module that its function leaves on the stack
 // ---------------------------------
 
+void px_lua_open_cache(lua_State *L);
 void px_lua_open_core(lua_State *L);
 void px_lua_open_fetch(lua_State *L);
 void px_lua_open_crypto(lua_State *L);

@@ -146,6 +146,7 @@ static void build_numbers(const struct px_config_load *load, struct px_config *c
     config->workers = count_workers(at(load, "workers", NULL));
     config->body_max = (size_t)at(load, "limits", "body")->number;
     config->bodies_max = (size_t)at(load, "limits", "bodies")->number;
+    config->responses_max = (size_t)at(load, "limits", "responses")->number;
     config->connections = (unsigned)at(load, "limits", "connections")->number;
     config->log_level = (enum px_log_level)word_index("level", at(load, "log", "level"));
     config->log_format = (enum px_log_format)word_index("format", at(load, "log", "format"));

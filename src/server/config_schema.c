@@ -158,6 +158,8 @@ static const struct px_config_rule limits_members[] = {
       .standard = "\"256MiB\"" },
     { "connections", NUMBER, .form = PX_FORM_INTEGER, .min = 1, .max = 1000000,
       .standard = "20000" },
+    { "responses", STRING | NUMBER, .form = PX_FORM_SIZE, .max = 1024 * GIB,
+      .standard = "\"64MiB\"" },
     { 0 },
 };
 

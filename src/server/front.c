@@ -42,6 +42,12 @@ static void answer_metrics(struct server *server, struct px_exchange *ex)
     st = st ? st
             : gauge(&out, "proxima_generations", "Generations of configuration and scripts.",
                     server->generations);
+    struct px_cache_stats kept = px_cache_stats(server->cache);
+    st = st ? st : gauge(&out, "proxima_kept_responses", "Responses kept.", kept.entries);
+    st = st ? st : gauge(&out, "proxima_kept_bytes", "Bytes that they take.", kept.bytes);
+    st = st ? st
+            : gauge(&out, "proxima_kept_evicted", "Responses that made room for others.",
+                    (size_t)kept.evicted);
     st = st ? st : px_counters_print(server->counters, &out);
     if (st) {
         answer(ex, 503, PX_STR("text/plain"), PX_STR("out of memory\n"));

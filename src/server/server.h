@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "px/bundle.h"
+#include "px/cache.h"
 #include "px/config.h"
 #include "px/counters.h"
 #include "px/exchange.h"
@@ -72,7 +73,8 @@ struct worker {
 struct server {
     const struct px_config_source *source;
     struct px_counters *counters;
-    struct px_loop *loop;  ///< The main thread's.
+    struct px_cache *cache;  ///< What scripts keep from one request to another.
+    struct px_loop *loop;    ///< The main thread's.
     struct worker workers[PX_WORKERS_MAX];
     unsigned worker_count;
     struct px_loop *reload_loop;

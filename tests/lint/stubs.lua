@@ -6,6 +6,7 @@
 -- The file that registers, which of its tables ('' for single functions), and whose they are.
 local HOMES = {
   ['src/script/json_lua.c'] = { functions = 'json' },
+  ['src/script/lib_cache.c'] = { functions = 'cache' },
   ['src/script/lib_core.c'] = { functions = 'core' },
   ['src/script/lib_crypto.c'] = { functions = 'crypto' },
   ['src/script/lib_fetch.c'] = { [''] = 'transfer' },

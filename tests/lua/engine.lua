@@ -4,8 +4,10 @@ local core = require('px.core')
 
 local M = {}
 
-local REAL = { ['px.body'] = true, ['px.core'] = true, ['px.crypto'] = true, ['px.json'] = true,
-  ['px.transfer'] = true }
+local REAL = {
+  ['px.body'] = true, ['px.cache'] = true, ['px.core'] = true, ['px.crypto'] = true,
+  ['px.json'] = true, ['px.transfer'] = true,
+}
 
 --- Forgets what an earlier configuration left: modules of lua/px, lua/policy and lua/provider,
 --- which read `settings` when they are next required.

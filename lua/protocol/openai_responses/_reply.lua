@@ -137,14 +137,18 @@ local ECHO = {
   reasoning = { effort = null, summary = null }, temperature = 1,
   text = { format = { type = 'text' } }, tool_choice = 'auto', top_p = 1,
   truncation = 'disabled', user = null, service_tier = 'default',
+  previous_response_id = null, store = false,
 }
 
 --- @param ctx px.Context
 --- @param model? string The upstream's word for it.
+--- @param id? string The upstream's; it stays where the upstream speaks Responses, and so may keep
+---   the response.
 --- @return table response In progress, without output.
-function M.response(ctx, model)
+function M.response(ctx, model, id)
+  local own = ctx.origin == 'openai_responses' and id and id:find('^resp')
   local body = {
-    id = 'resp_' .. (ctx.id or '0'),
+    id = own and id or 'resp_' .. (ctx.id or '0'),
     object = 'response',
     created_at = ctx.now or 0,
     status = 'in_progress',
@@ -154,8 +158,6 @@ function M.response(ctx, model)
     instructions = null,
     model = ctx.model or model or '',
     output = json.array({}),
-    previous_response_id = null,
-    store = false,
     tools = json.array({}),
     usage = null,
   }

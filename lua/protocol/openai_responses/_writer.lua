@@ -55,7 +55,7 @@ local function place(item, part, at)
 end
 
 function Writer:begin(event)
-  self.response = shape.response(self.ctx, event and event.model)
+  self.response = shape.response(self.ctx, event and event.model, event and event.id)
   local members = '"response":' .. encode(self.response)
   self:event('response.created', members)
   self:event('response.in_progress', members)
@@ -347,6 +347,9 @@ function Writer:finish()
   body.output = json.array(self.output)
   body.usage = usage.write(self.used
     or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) })
+  if self.ctx.keep and kind ~= 'response.failed' then
+    self.ctx.keep(body)
+  end
   self:event(kind, '"response":' .. encode(body))
 end
 

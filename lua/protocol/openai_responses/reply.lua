@@ -127,12 +127,15 @@ function M.write(events, ctx)
     end
     add[block.kind](state, block)
   end
-  local body = shape.response(ctx, folded.model)
+  local body = shape.response(ctx, folded.model, folded.id)
   for i, make in ipairs(state.items) do
     body.output[i] = make(i == #state.items and shape.last_status(folded.finish) or 'completed')
   end
-  shape.finish(body, folded.finish)
+  local kind = shape.finish(body, folded.finish)
   body.usage = usage.write(folded.usage or {})
+  if ctx.keep and kind ~= 'response.failed' then
+    ctx.keep(body)
+  end
   return body
 end
 

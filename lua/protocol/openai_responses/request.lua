@@ -14,7 +14,13 @@ local M = {}
 M.paths = {
   { method = 'POST', path = '/v1/responses', operation = 'chat' },
   { method = 'POST', path = '/responses', operation = 'chat' },
+  { method = 'GET', path = '/v1/responses/*', operation = 'stored' },
+  { method = 'DELETE', path = '/v1/responses/*', operation = 'stored' },
+  { method = 'POST', path = '/v1/responses/*', operation = 'stored' },
 }
+
+--- Requests may go on from what was answered before.
+M.stateful = true
 
 local bad, opt = read.bad, read.opt
 
@@ -113,8 +119,8 @@ local ECHO = {
   'tool_choice', 'top_p', 'truncation', 'user',
 }
 
-local function echo(body)
-  local out = {}
+local function echo(body, ctx)
+  local out = { previous_response_id = opt(body.previous_response_id), store = ctx.keep ~= nil }
   for _, name in ipairs(ECHO) do
     out[name] = opt(body[name])
   end
@@ -152,7 +158,7 @@ function M.read(body, ctx)
   tools.read(list, read.table(body.tools, 'tools', 'an array'), 'tools', ctx)
   request.tools = #list > 0 and list or nil
   incoming.read(body, request, ctx, lost)
-  ctx.echo = echo(body)
+  ctx.echo = echo(body, ctx)
   return request
 end
 

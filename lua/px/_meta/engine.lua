@@ -54,6 +54,26 @@ function core.spawn(fn, ...) end
 --- @return integer? line
 function core.where(level) end
 
+-- px.cache ----------------------------------------------------------------------------------------
+
+--- What all workers and generations share: bytes by key, as many as `limits.responses` allows.
+--- @class px.cache
+local cache = {}
+
+--- @param key string
+--- @param value string
+--- @param seconds number How long it may stay.
+--- @return boolean kept False when there is no room for it.
+function cache.put(key, value, seconds) end
+
+--- @param key string
+--- @return string? value
+function cache.get(key) end
+
+--- @param key string
+--- @return boolean found
+function cache.remove(key) end
+
 -- px.transfer -------------------------------------------------------------------------------------
 
 --- @class px.transfer
@@ -263,4 +283,6 @@ function Exchange:tapped() end
 --- @param text string
 function Exchange:write(text) end
 
-return { core = core, transfer = transfer, Body = Body, body = body, Exchange = Exchange }
+return {
+  core = core, cache = cache, transfer = transfer, Body = Body, body = body, Exchange = Exchange,
+}

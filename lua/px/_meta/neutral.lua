@@ -55,6 +55,7 @@
 --- @field echo? table Set by request.read of Responses: what its response repeats.
 --- @field previous? table[] For request.read of Responses: the items that previous_response_id means.
 --- @field item? fun(id: string): table? For request.read of Responses: the item that a reference means.
+--- @field keep? fun(response: table) For writers of Responses: takes a response that is complete.
 --- @field format_tool? string Set by request.write: the tool that stands for structured output.
 
 --- What lua/policy/knowledge.lua says of one model. Every member may be nil: unknown.
@@ -235,6 +236,7 @@
 ---   request.locate(rest, query) reads what follows a prefix path ('m:generateContent'); query(name) gives
 ---                               a parameter. Returns { operation, model, stream, array }, or nil: not found
 ---   request.streams_by_default  a request without `stream` wants one
+---   request.stateful            requests may go on from earlier answers: see lua/policy/stored.lua
 ---   request.at_once(body, ctx)  for a request that needs no model: the answer's body, else nil; takes the
 ---                               px.Body, undecoded (Ollama: loading a model)
 ---   stream.framing              'sse' (default) or 'lines': one JSON text a line; the reader is then called

@@ -41,10 +41,10 @@ export const KINDS = {
 export const CALLS = { 'one call': [TWO_CALLS[0]], 'parallel calls': TWO_CALLS };
 
 /**
- * Declares the hooks of one file. The returned object has `gw` and `fakes` by kind while tests run;
+ * Declares the hooks of one file; `more` stands beside what the configuration holds anyway. The returned object has `gw` and `fakes` by kind while tests run;
  * `of(kind)` gives what a test of that kind needs.
  */
-export function useFive() {
+export function useFive(more = {}, files = {}) {
   const five = { fakes: {} };
   before(async () => {
     const providers = {};
@@ -54,7 +54,8 @@ export function useFive() {
       providers[`to_${kind}`] = { type: kind, base_url: fake.url + end, models: [model],
         accounts: [{ name: kind, api_key: fake.key }] };
     }
-    five.gw = await Gateway.start({ config: { default_provider: 'to_openai', providers } });
+    five.gw = await Gateway.start({ files,
+      config: { default_provider: 'to_openai', providers, ...more } });
   });
   afterEach(async () => {
     await five.gw?.settle({ except: ['connections'] });
