@@ -11,6 +11,7 @@ local answer = require('policy.answer')
 local attempt = require('policy.attempt')
 local catalog = require('policy.catalog')
 local core = require('px.core')
+local embed = require('policy.embed')
 local forward = require('policy.forward')
 local json = require('px.json')
 local message = require('px.message')
@@ -32,6 +33,9 @@ local JSON_HEADERS = {
 local TEXT_HEADERS = {
   ['content-type'] = 'text/plain; charset=utf-8', ['access-control-allow-origin'] = '*',
 }
+
+-- What is asked of a model.
+local MODEL_OPERATIONS = { chat = true, count = true, embed = true }
 
 upstreams.load()
 route.load()
@@ -165,6 +169,7 @@ local function ask(ex, op, client, path, provider, at)
   local q = {
     ex = ex, op = op, client = client, path = path, protocol = op.protocol, speaks = speaks,
     body = body, asked = model, model = model, stream = stream, array = at and at.array,
+    single = at and at.single,
   }
   if rules.done then
     keep(q)
@@ -176,7 +181,7 @@ local function ask(ex, op, client, path, provider, at)
     stored.look(q)
   end
   local at_once = speaks.request.at_once
-  if at_once and attempt.at_once(q, at_once) then
+  if at_once and op.operation == 'chat' and attempt.at_once(q, at_once) then
     return
   end
   local target, why = target_of(q, provider)
@@ -187,6 +192,8 @@ local function ask(ex, op, client, path, provider, at)
   end
   if op.operation == 'count' then
     return attempt.count(q)
+  elseif op.operation == 'embed' then
+    return embed.run(q, target)
   end
   attempt.run(q, target)
 end
@@ -247,7 +254,7 @@ function M.handle(ex)
     return no_key(ex, op, had)
   end
   local operation = op.operation
-  if operation == 'chat' or operation == 'count' then
+  if MODEL_OPERATIONS[operation] then
     return ask(ex, op, client, path, provider, at)
   end
   if operation == 'stored' then

@@ -80,23 +80,46 @@ local function tells_error(body)
   return body.error ~= nil and body.error ~= json.null or body.type == 'error'
 end
 
---- Reads a whole answer as events.
-local function read_unary(q, at, protocol, ctx)
+--- Waits for a whole answer and decodes it.
+---
+--- @return table? body nil when the client was told what is wrong with it.
+--- @return string? text
+function M.collect(q, at)
   local ex = q.ex
   local text, code, words = ex:collect(UNARY_LIMIT)
   if not text then
+    q.failed = code
     q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
-    return
+    return nil
   elseif code then
+    q.failed = 'internal'
     q.status = refuse.answer(ex, q.speaks, {
       status = 502, code = 'internal',
       message = ('The answer of the upstream %s is larger than 32 MiB.'):format(at.upstream.id),
     })
-    return
+    return nil
   end
-  local body = json.decode(text)
+  local body = json.decode(text, q.op.operation == 'embed' and 'vectors' or nil)
   if type(body) ~= 'table' then
     return sink.nonsense(q, at, excerpt(text))
+  end
+  return body, text
+end
+
+M.nonsense = sink.nonsense
+
+--- Answers with a whole body.
+function M.whole_body(q, ctx, body)
+  q.status = 200
+  q.ex:answer(200, sink.headers(ctx), json.encode(body))
+end
+
+--- Reads a whole answer as events.
+local function read_unary(q, at, protocol, ctx)
+  local ex = q.ex
+  local body, text = M.collect(q, at)
+  if not body then
+    return
   end
   if at.upstream.type.unwrap then
     body = at.upstream.type.unwrap(body)
@@ -114,7 +137,8 @@ end
 
 -- Relaying ----------------------------------------------------------------------------------------
 
-local function relay_unary(q, at, status)
+--- Passes a whole answer on.
+function M.relay(q, at, status)
   local ex = q.ex
   local tap = (rules.done or q.stores) and q.speaks.stream.tap or nil
   M.whole[ex] = true
@@ -259,7 +283,7 @@ function M.from_upstream(q, at, status, ctx)
   local plain = at.protocol == q.protocol and streamed == (q.stream or false) and not q.array
     and not (rules.event and rules.concerns('event', sink.subject_of(q)))
   if plain and not streamed then
-    return relay_unary(q, at, status)
+    return M.relay(q, at, status)
   end
   if plain then
     return relay_stream(q, at, status, ctx)

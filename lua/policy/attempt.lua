@@ -26,7 +26,7 @@ local function copy(from)
 end
 
 --- What the conversion of one request knows, and where it says what it lost.
-local function context(q, target, from, to)
+function M.context(q, target, from, to)
   local losses, seen = {}, {}
   local began = core.clock()
   return {
@@ -76,7 +76,7 @@ local function read_request(q, ctx)
 end
 
 local function convert(q, target, to)
-  local ctx = context(q, target, q.protocol, to)
+  local ctx = M.context(q, target, q.protocol, to)
   local request, failure = read_request(q, ctx)
   if not request then
     return nil, nil, failure
@@ -138,7 +138,8 @@ local function run_rules(q, at)
     if not route.protocol(at.protocol).request.model_in_path then
       at.body:model(object.model)
     elseif object.url == at.asked_url then
-      at.url = upstreams.url(at.upstream, at.protocol, object.model, q.stream)
+      at.url = at.url_of and at.url_of(object.model)
+        or upstreams.url(at.upstream, at.protocol, object.model, q.stream)
     end
   end
   return true
@@ -189,7 +190,7 @@ local function refused(q, at, status)
 end
 
 local function from_engine(q, target, at)
-  local ctx = context(q, target, q.protocol, q.protocol)
+  local ctx = M.context(q, target, q.protocol, q.protocol)
   local request, failure = read_request(q, ctx)
   if not request then
     q.status = refuse.answer(q.ex, q.speaks, failure)
@@ -202,6 +203,32 @@ local function from_engine(q, target, at)
   answer.from_engine(q, ctx, function(out)
     at.upstream.type.answer(request, out, at.upstream.settings)
   end)
+end
+
+--- Sends a request that is ready, after the `attempt` rules and the provider's last word.
+---
+--- @param at table upstream, account, protocol, model, url, headers, body
+--- @return integer? status Of an answer that is none of a refusal; nil when the client was told.
+function M.exchange(q, at)
+  local ex = q.ex
+  if rules.attempt and not run_rules(q, at) then
+    return nil
+  end
+  if at.upstream.type.shape then
+    shape(q, at)
+  end
+  local options = q.stream and at.account.stream_options or at.account.options
+  local status, code, text = ex:send(at.url, at.headers, at.body, options)
+  if not status then
+    q.failed = code
+    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
+      refuse.without_secret(text, at.account)))
+    return nil
+  elseif status < 200 or status > 299 then
+    refused(q, at, status)
+    return nil
+  end
+  return status
 end
 
 local function send(q, target, at)
@@ -222,22 +249,10 @@ local function send(q, target, at)
       return
     end
   end
-  if rules.attempt and not run_rules(q, at) then
-    return
-  end
-  if at.upstream.type.shape then
-    shape(q, at)
-  end
-  local options = q.stream and at.account.stream_options or at.account.options
-  local status, code, text = ex:send(at.url, at.headers, at.body, options)
-  if not status then
-    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
-      refuse.without_secret(text, at.account)))
-  elseif status < 200 or status > 299 then
-    refused(q, at, status)
-  else
+  local status = M.exchange(q, at)
+  if status then
     answer.from_upstream(q, at, status, ctx or function()
-      local own = context(q, target, q.protocol, at.protocol)
+      local own = M.context(q, target, q.protocol, at.protocol)
       if q.stores then
         stored.watch(q, own)
       end
@@ -246,11 +261,16 @@ local function send(q, target, at)
   end
 end
 
+--- A target for what no upstream is asked.
+local function nowhere(q)
+  return { model = q.model, upstream = { settings = {} } }
+end
+
 --- Answers a request that asks its model nothing, as the protocol says. False: it is another one.
 ---
 --- @param at_once fun(body: px.Body, ctx: px.Context): table?
 function M.at_once(q, at_once)
-  local ctx = context(q, { model = q.model, upstream = { settings = {} } }, q.protocol, q.protocol)
+  local ctx = M.context(q, nowhere(q), q.protocol, q.protocol)
   local body = at_once(q.body, ctx)
   if body then
     q.status = 200
@@ -263,7 +283,7 @@ end
 
 --- Answers how many tokens a request has, by an estimate.
 function M.count(q)
-  local ctx = context(q, { model = q.model, upstream = { settings = {} } }, q.protocol, q.protocol)
+  local ctx = M.context(q, nowhere(q), q.protocol, q.protocol)
   local request, failure = read_request(q, ctx)
   if not request then
     q.status = refuse.answer(q.ex, q.speaks, failure)

@@ -41,7 +41,11 @@ end
 
 --- Finds the protocols. Called once, when the generation is loaded.
 function M.load()
-  for _, name in ipairs(core.modules('protocol.')) do
+  local names, has = core.modules('protocol.'), {}
+  for _, name in ipairs(names) do
+    has[name] = true
+  end
+  for _, name in ipairs(names) do
     local id = name:match('^protocol%.([%w_]+)%.request$')
     if id then
       local protocol = { id = id }
@@ -49,6 +53,7 @@ function M.load()
         protocol[part] = require('protocol.' .. id .. '.' .. part)
       end
       protocols[id] = protocol
+      protocol.embed = has['protocol.' .. id .. '.embed'] and require('protocol.' .. id .. '.embed')
       for _, entry in ipairs(protocol.request.paths) do
         add_path(id, entry)
       end

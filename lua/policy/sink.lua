@@ -19,6 +19,15 @@ local function lost_header(ctx)
   end
 end
 
+--- Headers of a whole answer.
+function M.headers(ctx)
+  return {
+    ['access-control-allow-origin'] = '*',
+    ['content-type'] = 'application/json',
+    ['x-proxima-lost'] = lost_header(ctx),
+  }
+end
+
 --- What `event` rules match.
 function M.subject_of(q)
   return {
@@ -232,11 +241,7 @@ local function unary_sink(q, ctx)
     end
     q.status = 200
     local body = json.encode(q.speaks.reply.write(all, ctx))
-    ex:answer(200, {
-      ['access-control-allow-origin'] = '*',
-      ['content-type'] = 'application/json',
-      ['x-proxima-lost'] = lost_header(ctx),
-    }, body)
+    ex:answer(200, M.headers(ctx), body)
   end
 
   return put, close, function() end

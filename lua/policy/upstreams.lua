@@ -149,7 +149,11 @@ end
 
 --- Where a request goes; some protocols have the model in the path.
 function M.url(upstream, protocol, model, stream)
-  local url = (stream and upstream.stream_urls or upstream.urls)[protocol]
+  return M.place((stream and upstream.stream_urls or upstream.urls)[protocol], model)
+end
+
+--- Puts a model's name where a URL has `{model}`.
+function M.place(url, model)
   if url:find('{model}', 1, true) then
     url = url:gsub('{model}', function()
       return (model:gsub('[^%w%-._~/:]', function(c)

@@ -14,6 +14,11 @@ local M = {
       stream_path = '/v1beta/models/{model}:streamGenerateContent?alt=sse',
     },
   },
+  embeds = {
+    protocol = 'gemini',
+    path = '/v1beta/models/{model}:batchEmbedContents',
+    single = '/v1beta/models/{model}:embedContent',
+  },
   settings = {
     project = { type = 'string', doc = 'Sent as x-goog-user-project: who pays with OAuth.' },
   },

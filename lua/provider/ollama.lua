@@ -10,6 +10,7 @@ local M = {
   label = 'Ollama',
   base_url = 'http://localhost:11434',
   speaks = { { protocol = 'ollama', path = CHAT } },
+  embeds = { protocol = 'ollama', path = '/api/embed', single = '/api/embeddings' },
   settings = {
     num_ctx = {
       type = 'number',

@@ -8,6 +8,7 @@ local M = {
   label = 'OpenAI',
   base_url = 'https://api.openai.com/v1',
   speaks = { { protocol = 'openai_chat', path = '/chat/completions' } },
+  embeds = { protocol = 'openai_chat', path = '/embeddings' },
   settings = {
     organization = { type = 'string', doc = 'Sent as OpenAI-Organization.' },
     project = { type = 'string', doc = 'Sent as OpenAI-Project.' },

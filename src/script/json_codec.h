@@ -75,8 +75,9 @@ static inline void *json_array_mark(struct json_codec *codec)
 /// The codec of a state; raises if px_lua_open_json() has not run.
 struct json_codec *json_codec_get(lua_State *L);
 
-/// Pushes a value; on bad text pushes a message and gives 0.
-int json_decode(lua_State *L, struct json_codec *codec, struct px_str text);
+/// Pushes a value; on bad text pushes a message and gives 0. With `vectors` arrays of nothing but
+/// numbers are pushed as raw texts.
+int json_decode(lua_State *L, struct json_codec *codec, struct px_str text, bool vectors);
 
 /// Appends the value at `idx` to `out`, or raises.
 void json_encode(lua_State *L, struct json_codec *codec, int idx, struct px_buf *out);

@@ -26,6 +26,8 @@ struct decode {
     int store, anchors, array;
     struct json_shape *root;
     unsigned depth;
+    bool vectors;       // Arrays of numbers stay text.
+    const char *end;    // Of the text.
     struct px_str odd;  // Text of the last number if it must be kept.
     struct level levels[PX_JSON_DEPTH];
 };
@@ -204,6 +206,32 @@ static void store_value(struct decode *d)
     }
 }
 
+// Tells whether the array that was opened holds numbers alone, one at least.
+static bool is_vector(const struct decode *d)
+{
+    const char *at = d->reader.token.ptr + 1;
+    bool digits = false;
+    for (; at < d->end && *at != ']'; at++) {
+        bool digit = *at >= '0' && *at <= '9';
+        if (!digit && !memchr("+-.eE, \t\r\n", *at, 10)) {
+            return false;
+        }
+        digits = digits || digit;
+    }
+    return at < d->end && digits;
+}
+
+// Takes an array of numbers as its text. False when the text is not JSON.
+static bool take_vector(struct decode *d)
+{
+    struct px_str text = px_json_skip(&d->reader);
+    if (!text.len) {
+        return false;
+    }
+    json_push_text(d->L, d->codec, text, 1, STORE_RAW);
+    return true;
+}
+
 // Takes one token. False when it was a key or opened a container: no value is complete then.
 static bool take(struct decode *d, enum px_json_token token)
 {
@@ -211,7 +239,12 @@ static bool take(struct decode *d, enum px_json_token token)
     switch (token) {
     case PX_JSON_T_KEY: push_key(d, &d->levels[d->depth - 1]); return false;
     case PX_JSON_T_OBJECT:
-    case PX_JSON_T_ARRAY: open_level(d, token == PX_JSON_T_OBJECT); return false;
+    case PX_JSON_T_ARRAY:
+        if (d->vectors && token == PX_JSON_T_ARRAY && is_vector(d)) {
+            return take_vector(d);
+        }
+        open_level(d, token == PX_JSON_T_OBJECT);
+        return false;
     case PX_JSON_T_OBJECT_END:
     case PX_JSON_T_ARRAY_END: close_level(d); return true;
     case PX_JSON_T_STRING: {
@@ -232,13 +265,15 @@ static void push_failure(lua_State *L, const struct px_json_reader *reader)
     lua_pushstring(L, err.text);
 }
 
-int json_decode(lua_State *L, struct json_codec *codec, struct px_str text)
+int json_decode(lua_State *L, struct json_codec *codec, struct px_str text, bool vectors)
 {
     struct decode d;
     d.L = L;
     d.codec = codec;
     d.depth = 0;
     d.odd.len = 0;
+    d.vectors = vectors;
+    d.end = text.ptr + text.len;
     px_json_reader_init(&d.reader, text);
     luaL_checkstack(L, 12, "no stack for JSON");
     d.store = lua_gettop(L) + 1;

@@ -266,9 +266,11 @@ static int l_copy(lua_State *L)
 
 static int l_decode(lua_State *L)
 {
+    static const char *const forms[] = { "numbers", "vectors", NULL };
     struct px_str text;
     text.ptr = luaL_checklstring(L, 1, &text.len);
-    if (json_decode(L, own_codec(L), text)) {
+    bool vectors = luaL_checkoption(L, 2, "numbers", forms) == 1;
+    if (json_decode(L, own_codec(L), text, vectors)) {
         return 1;
     }
     lua_pushnil(L);
@@ -291,7 +293,7 @@ static int l_encode(lua_State *L)
 
 int px_lua_json_try_decode(lua_State *L, struct px_str text)
 {
-    return json_decode(L, json_codec_get(L), text);
+    return json_decode(L, json_codec_get(L), text, false);
 }
 
 void px_lua_json_decode(lua_State *L, struct px_str text)

@@ -40,6 +40,7 @@ static int open_state(lua_State *L)
         { "px.json", px_lua_open_json },      { "px.core", px_lua_open_core },
         { "px.transfer", px_lua_open_fetch }, { "px.crypto", px_lua_open_crypto },
         { "px.body", px_lua_open_body },      { "px.cache", px_lua_open_cache },
+        { "px.vector", px_lua_open_vector },
     };
     for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++) {
         modules[i].open(L);

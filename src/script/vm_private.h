@@ -126,6 +126,7 @@ void px_sandbox_load(lua_State *L, struct px_vm *vm, const struct px_bundle_file
 
 void px_lua_open_cache(lua_State *L);
 void px_lua_open_core(lua_State *L);
+void px_lua_open_vector(lua_State *L);
 void px_lua_open_fetch(lua_State *L);
 void px_lua_open_crypto(lua_State *L);
 void px_lua_open_body(lua_State *L);

@@ -7,6 +7,7 @@
 local HOMES = {
   ['src/script/json_lua.c'] = { functions = 'json' },
   ['src/script/lib_cache.c'] = { functions = 'cache' },
+  ['src/script/lib_vector.c'] = { functions = 'vector' },
   ['src/script/lib_core.c'] = { functions = 'core' },
   ['src/script/lib_crypto.c'] = { functions = 'crypto' },
   ['src/script/lib_fetch.c'] = { [''] = 'transfer' },

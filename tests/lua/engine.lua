@@ -6,7 +6,7 @@ local M = {}
 
 local REAL = {
   ['px.body'] = true, ['px.cache'] = true, ['px.core'] = true, ['px.crypto'] = true,
-  ['px.json'] = true, ['px.transfer'] = true,
+  ['px.json'] = true, ['px.transfer'] = true, ['px.vector'] = true,
 }
 
 --- Forgets what an earlier configuration left: modules of lua/px, lua/policy and lua/provider,

@@ -57,7 +57,7 @@ describe('the path of a Gemini request', function()
   end)
 
   it('may name no verb that is not known', function()
-    eq(nil, request.locate('m:embedContent', sse))
+    eq(nil, request.locate('m:predict', sse))
     eq(nil, request.locate('m', sse))
     eq(nil, request.locate(':generateContent', sse))
   end)

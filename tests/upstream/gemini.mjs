@@ -3,6 +3,7 @@
 
 import { Vendor, must, parseBody } from './vendor.mjs';
 import { checkBody } from './gemini_rules.mjs';
+import { geminiEmbeddings } from './embeddings.mjs';
 import { geminiArray, geminiFrames, geminiText } from './gemini_events.mjs';
 
 const STUDIO = /^\/v1(?:beta|alpha)?\/models(?:\/(?<rest>.+))?$/;
@@ -107,16 +108,12 @@ export class FakeGemini extends Vendor {
       return { body: this.replyModels(model) };
     }
     const tokens = Math.ceil(exchange.body.length / 4);
-    const values = [0.1, -0.2, 0.3];
     if (verb === 'countTokens') {
       return { body: { totalTokens: tokens,
         promptTokensDetails: [{ modality: 'TEXT', tokenCount: tokens }] } };
     }
-    if (verb === 'embedContent') {
-      return { body: { embedding: { values } } };
-    }
-    if (verb === 'batchEmbedContents') {
-      return { body: { embeddings: [exchange.json.requests].flat().map(() => ({ values })) } };
+    if (verb === 'embedContent' || verb === 'batchEmbedContents') {
+      return { body: geminiEmbeddings(exchange.json, verb === 'embedContent') };
     }
     return this.say(exchange, { text: `You said: ${lastUserText(exchange.json.contents)}` });
   }

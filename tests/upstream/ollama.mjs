@@ -2,6 +2,7 @@
 // words. Where the real one ignores a member that it does not know, this one refuses it, since a
 // gateway has no reason to send one.
 
+import { checkOllama, ollamaEmbeddings } from './embeddings.mjs';
 import { Vendor, must, isObject, stranger, parseBody } from './vendor.mjs';
 import { ollamaLines, ollamaText } from './ollama_lines.mjs';
 
@@ -195,6 +196,10 @@ export class FakeOllama extends Vendor {
       return;
     }
     const writes = ['/api/chat', '/api/generate', '/api/show'];
+    if (method === 'POST' && path.startsWith('/api/embed')) {
+      checkOllama(exchange);
+      return;
+    }
     must(method === 'POST' && writes.includes(path), 404, 'not_found', '404 page not found');
     const body = parseBody(exchange, 'bad_request',
       "invalid character 'x' looking for beginning of value");
@@ -228,6 +233,9 @@ export class FakeOllama extends Vendor {
   }
 
   reply(exchange) {
+    if (exchange.path.startsWith('/api/embed')) {
+      return { body: ollamaEmbeddings(exchange.json) };
+    }
     if (!['/api/chat', '/api/generate'].includes(exchange.path)) {
       return this.about(exchange);
     }

@@ -1,6 +1,7 @@
 // A fake OpenAI: Chat Completions and models, as strict as the real one, in its own words.
 
 import { Vendor, must, Refusal, isObject, plainName, stranger, parseBody } from './vendor.mjs';
+import { checkOpenai, openaiEmbeddings } from './embeddings.mjs';
 import { openaiBody, openaiFrames } from './events.mjs';
 
 const TOP = new Set(['audio', 'frequency_penalty', 'function_call', 'functions', 'logit_bias',
@@ -278,6 +279,10 @@ export class FakeOpenAI extends Vendor {
     if (exchange.method === 'GET' && exchange.path.startsWith('/v1/models')) {
       return;
     }
+    if (exchange.method === 'POST' && exchange.path === '/v1/embeddings') {
+      checkOpenai(exchange);
+      return;
+    }
     must(exchange.path === '/v1/chat/completions', 404, 'invalid_request_error',
       `Invalid URL (${exchange.method} ${exchange.path})`);
     must(exchange.method === 'POST', 405, 'invalid_request_error',
@@ -301,6 +306,9 @@ export class FakeOpenAI extends Vendor {
       return { body: id ? entry(id) : { object: 'list', data: this.models.map(entry) } };
     }
     const body = exchange.json;
+    if (exchange.path === '/v1/embeddings') {
+      return { body: openaiEmbeddings(body) };
+    }
     return this.say(exchange, { text: `You said: ${lastUserText(body.messages)}` });
   }
 

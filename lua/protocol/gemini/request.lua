@@ -38,14 +38,16 @@ local VERBS = {
   generateContent = { operation = 'chat', stream = false },
   streamGenerateContent = { operation = 'chat', stream = true },
   countTokens = { operation = 'count', stream = false },
+  embedContent = { operation = 'embed', stream = false, single = true },
+  batchEmbedContents = { operation = 'embed', stream = false },
 }
 
 --- Takes apart what follows the path's prefix: `<model>:<verb>`.
 ---
 --- @param rest string
 --- @param query fun(name: string): string?
---- @return { operation: string, model: string, stream: boolean, array: boolean? }? found nil for a
----   verb that is not known; `array`: the stream is to be one JSON array.
+--- @return table? found operation, model, stream; `array`: the stream is to be one JSON array;
+---   `single`: one text is embedded. Nil for a verb that is not known.
 function M.locate(rest, query)
   rest = rest:gsub('%%(%x%x)', function(hex)
     return string.char(tonumber(hex, 16))
@@ -56,7 +58,10 @@ function M.locate(rest, query)
     return nil
   end
   local array = found.stream and (query == nil or query('alt') ~= 'sse') or nil
-  return { operation = found.operation, model = model, stream = found.stream, array = array }
+  return {
+    operation = found.operation, model = model, stream = found.stream, array = array,
+    single = found.single,
+  }
 end
 
 --- A request to count may wrap the request that it counts.

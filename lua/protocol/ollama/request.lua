@@ -21,6 +21,8 @@ for _, prefix in ipairs({ '', '/ollama' }) do
   for _, entry in ipairs({
     { 'POST', '/api/chat', 'chat' },
     { 'POST', '/api/generate', 'chat' },
+    { 'POST', '/api/embed', 'embed' },
+    { 'POST', '/api/embeddings', 'embed' },
     { 'GET', '/api/tags', 'models' },
     { 'POST', '/api/show', 'show' },
     { 'GET', '/api/ps', 'ps' },

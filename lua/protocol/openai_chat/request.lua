@@ -16,6 +16,8 @@ local M = {}
 M.paths = {
   { method = 'POST', path = '/v1/chat/completions', operation = 'chat' },
   { method = 'POST', path = '/chat/completions', operation = 'chat' },
+  { method = 'POST', path = '/v1/embeddings', operation = 'embed' },
+  { method = 'POST', path = '/embeddings', operation = 'embed' },
   { method = 'GET', path = '/v1/models', operation = 'models' },
   { method = 'GET', path = '/v1/models/*', operation = 'model' },
 }

@@ -74,6 +74,20 @@ function cache.get(key) end
 --- @return boolean found
 function cache.remove(key) end
 
+-- px.vector ---------------------------------------------------------------------------------------
+
+--- Embeddings: JSON arrays of numbers, and 32-bit floats, little end first.
+--- @class px.vector
+local vector = {}
+
+--- @param json string
+--- @return string? bytes nil when it is no array of numbers.
+function vector.pack(json) end
+
+--- @param bytes string
+--- @return string? json nil when they are no whole floats.
+function vector.unpack(bytes) end
+
 -- px.transfer -------------------------------------------------------------------------------------
 
 --- @class px.transfer
@@ -284,5 +298,6 @@ function Exchange:tapped() end
 function Exchange:write(text) end
 
 return {
-  core = core, cache = cache, transfer = transfer, Body = Body, body = body, Exchange = Exchange,
+  core = core, cache = cache, vector = vector, transfer = transfer, Body = Body, body = body,
+  Exchange = Exchange,
 }

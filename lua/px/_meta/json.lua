@@ -22,6 +22,7 @@ local json = {}
 --- Reads a text.
 ---
 --- @param text string
+--- @param form? 'vectors' Arrays of nothing but numbers stay texts: json.raw().
 --- @return any value `nil` if the text is not JSON.
 --- @return string? message With the byte offset of the mistake.
 function json.decode(text) end

@@ -225,6 +225,26 @@
 --- @field message string
 --- @field param? string
 
+--- Texts to be embedded; `embed.lua` of a protocol reads and writes them:
+---   read(body, ctx) -> px.EmbedRequest            write(request, ctx) -> body
+---   read_reply(body, ctx) -> px.EmbedReply        write_reply(reply, ctx) -> body
+--- Bodies were decoded with vectors as raw texts: json.decode(text, 'vectors'). Raises px.Bad. `ctx.single` says
+--- that the client asked in the form for one text.
+--- @class px.EmbedRequest
+--- @field model string
+--- @field inputs string[]
+--- @field tokens? any The vendor's own tokens in place of texts.
+--- @field dimensions? integer
+--- @field task? string Gemini's word for what they are for.
+--- @field title? string
+--- @field user? string
+--- @field truncate? boolean
+--- @field packed? boolean The client wants floats in base64.
+
+--- @class px.EmbedReply
+--- @field vectors px.json.raw[] In the order of the inputs.
+--- @field input? integer Tokens.
+
 --- @class px.Model
 --- @field id string
 --- @field owned_by? string

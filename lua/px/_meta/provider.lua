@@ -9,6 +9,8 @@
 --- @field settings? table<string, px.Setting> Members of its accounts and of the provider itself.
 --- @field speaks { protocol: string, path: string, stream_path: string? }[] In order of preference; appended to
 ---   base_url. `{model}` stands for the model.
+--- @field embeds? { protocol: string, path: string, single: string? } Where it makes embeddings; `single`: of
+---   one text in a form of its own.
 --- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.
 --- @field shape? fun(at: px.Attempt) Last change of the request before it is sent.
 --- @field unwrap? fun(body: any): any Takes an envelope off an answer.
