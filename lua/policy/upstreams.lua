@@ -82,7 +82,8 @@ local function upstream_of(id, config)
     first = provider.speaks[1] and provider.speaks[1].protocol,
   }
   for _, speaks in ipairs(provider.speaks) do
-    if not out.urls[speaks.protocol] then
+    local on = not speaks.setting or out.settings[speaks.setting] == true
+    if on and not out.urls[speaks.protocol] then
       out.urls[speaks.protocol] = base .. speaks.path
       out.stream_urls[speaks.protocol] = base .. (speaks.stream_path or speaks.path)
     end

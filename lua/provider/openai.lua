@@ -7,11 +7,18 @@ local M = {
   name = 'openai',
   label = 'OpenAI',
   base_url = 'https://api.openai.com/v1',
-  speaks = { { protocol = 'openai_chat', path = '/chat/completions' } },
+  speaks = {
+    { protocol = 'openai_chat', path = '/chat/completions' },
+    { protocol = 'openai_completions', path = '/completions', setting = 'completions' },
+  },
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
   settings = {
     organization = { type = 'string', doc = 'Sent as OpenAI-Organization.' },
     project = { type = 'string', doc = 'Sent as OpenAI-Project.' },
+    completions = {
+      type = 'boolean',
+      doc = 'The upstream has the legacy /completions: requests to it pass as they are.',
+    },
     tool_images = {
       type = 'boolean',
       doc = 'The upstream takes images inside tool messages (OpenRouter does).',

@@ -279,6 +279,9 @@ export class FakeOpenAI extends Vendor {
     if (exchange.method === 'GET' && exchange.path.startsWith('/v1/models')) {
       return;
     }
+    if (this.passes && exchange.path === '/v1/completions') {
+      return;
+    }
     if (exchange.method === 'POST' && exchange.path === '/v1/embeddings') {
       checkOpenai(exchange);
       return;

@@ -7,8 +7,9 @@
 --- @field base_url? string Where it lives unless the configuration says otherwise.
 --- @field hosts? string[] Hosts that functions which wait may fetch from, beside base_url's.
 --- @field settings? table<string, px.Setting> Members of its accounts and of the provider itself.
---- @field speaks { protocol: string, path: string, stream_path: string? }[] In order of preference; appended to
----   base_url. `{model}` stands for the model.
+--- @field speaks { protocol: string, path: string, stream_path: string?, setting: string? }[] In order of
+---   preference; appended to base_url. `{model}` stands for the model; with `setting` it is spoken only where that
+---   is true.
 --- @field embeds? { protocol: string, path: string, single: string? } Where it makes embeddings; `single`: of
 ---   one text in a form of its own.
 --- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.

@@ -1,0 +1,3 @@
+--- Errors of legacy completions are those of Chat.
+
+return require('protocol.openai_chat.errors')
