@@ -132,6 +132,10 @@ local function target_of(q, provider)
   if q.keeper and not q.target and not wanted and not route.split(model) then
     target = stored.target(q, target)
   end
+  if not target and not wanted then
+    upstreams.want()  -- One of them may tell that it has the model.
+    target = route.target(model)
+  end
   if target then
     return target
   elseif wanted and not upstreams.get(wanted) then

@@ -35,7 +35,8 @@ struct px_vm_conf {
     size_t fetch_allow_count;
     struct px_fetch_times times;
     struct px_counters *counters;  ///< Shared by all threads.
-    struct px_cache *cache;        ///< Likewise; NULL: px.cache keeps nothing.
+    struct px_cache *responses;    ///< Likewise, for px.cache; NULL keeps nothing.
+    struct px_cache *lists;        ///< Likewise.
     _Atomic size_t *tasks;         ///< Gauge of tasks, or NULL.
     _Atomic size_t *transfers;     ///< Gauge of transfers, or NULL.
     uint32_t load_ms;              ///< How long loading may take; 0: 5 seconds.

@@ -14,10 +14,16 @@ local HEADERS = {
 }
 
 local function listed(provider)
-  return upstreams.models(provider and upstreams.get(provider))
+  local only = provider and upstreams.get(provider)
+  upstreams.want(only)
+  return upstreams.models(only)
 end
 
 local function find(provider, id)
+  local upstream, rest = route.split(id)  -- '[Label] model', 'provider:model'
+  if upstream then
+    provider, id = upstream.id, rest
+  end
   for _, model in ipairs(listed(provider)) do
     if model.id == id then
       return model
@@ -40,7 +46,9 @@ end
 local OPERATIONS = {}
 
 function OPERATIONS.models(ex, _, provider, reply)
-  ex:answer(200, HEADERS, json.encode(reply.models(listed(provider))))
+  ex:answer(200, HEADERS, json.encode(reply.models(listed(provider), function(name)
+    return (ex:query(name))
+  end)))
 end
 
 function OPERATIONS.model(ex, op, provider, reply, id)

@@ -2,6 +2,7 @@
 --- meant.
 
 local core = require('px.core')
+local lists = require('policy.lists')
 local models = require('policy.models')
 local settings = require('px.settings')
 local upstreams = require('policy.upstreams')
@@ -199,11 +200,17 @@ end
 
 -- Targets -----------------------------------------------------------------------------------------
 
---- Reads 'provider:model'. A colon splits only behind a configured provider's id.
+--- Reads 'provider:model', and '[Label] model' as Ollama's clients see it. A colon splits only
+--- behind a configured provider's id.
 ---
 --- @return px.Upstream? upstream
 --- @return string? model
 function M.split(name)
+  local label, rest = name:match('^%[([^%]]+)%] *(.+)$')
+  if label then
+    local upstream = upstreams.labelled(label)
+    return upstream, upstream and rest
+  end
   local id, model = name:match('^([^:]+):(.+)$')
   local upstream = id and upstreams.get(id)
   if upstream then
@@ -245,7 +252,17 @@ local function find_target(model, provider)
   return by_name(model) or by_default(model)
 end
 
-local known, count = {}, 0
+local known, count, stamp = {}, 0, nil
+
+--- A list of a provider's models has changed: what was found before may be wrong.
+local function look_again()
+  local now = lists.stamp()
+  if now ~= stamp then
+    stamp = now
+    known, count = {}, 0
+    upstreams.forget()
+  end
+end
 
 --- Chooses the target of a request.
 ---
@@ -253,6 +270,7 @@ local known, count = {}, 0
 --- @param provider? string From the path or the Model-Provider header.
 --- @return { upstream: px.Upstream, model: string }? target
 function M.target(model, provider)
+  look_again()
   local key = provider and provider .. '\0' .. model or model
   local target = known[key]
   if not target then

@@ -7,7 +7,7 @@
 ---
 --- Records belong to the client whose key asked: others do not find them. Their ids are no secrets.
 
-local cache = require('px.cache')
+local cache = require('px.cache').responses
 local core = require('px.core')
 local forward = require('policy.forward')
 local json = require('px.json')

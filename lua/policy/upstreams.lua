@@ -3,6 +3,7 @@
 
 local core = require('px.core')
 local glob = require('px.glob')
+local lists = require('policy.lists')
 local settings = require('px.settings')
 
 local M = {}
@@ -177,13 +178,16 @@ end
 
 -- What is offered ---------------------------------------------------------------------------------
 
---- Model names that an upstream is known to have, in order.
+--- Models that an upstream is known to have, in order: those that the configuration names, and
+--- those that it tells itself and an account may serve.
+---
+--- @return px.Model[]
 local function listed(upstream)
   local out, seen = {}, {}
-  local function add(name)
+  local function add(name, known)
     if not name:find('[*!]') and not seen[name] then
       seen[name] = true
-      out[#out + 1] = name
+      out[#out + 1] = known or { id = name }
     end
   end
   for _, name in ipairs(upstream.models) do
@@ -194,6 +198,11 @@ local function listed(upstream)
       add(name)
     end
   end
+  for _, model in ipairs(lists.of(upstream) or {}) do
+    if M.account(upstream, model.id) then
+      add(model.id, model)
+    end
+  end
   if upstream.type.answer and upstream.type.models then
     for _, model in ipairs(upstream.type.models({ settings = upstream.settings })) do
       add(model.id)
@@ -202,43 +211,88 @@ local function listed(upstream)
   return out
 end
 
---- Providers whose list has the model, in order of their ids.
-function M.having(model)
-  for _, upstream in ipairs(ordered) do
-    if not upstream.has then
-      upstream.has = {}
-      for _, name in ipairs(listed(upstream)) do
-        upstream.has[name] = true
-      end
+local function has(upstream, model)
+  if not upstream.has then
+    upstream.has = {}
+    for _, one in ipairs(listed(upstream)) do
+      upstream.has[one.id] = true
     end
-    if upstream.has[model] and #upstream.accounts > 0 then
+  end
+  return upstream.has[model] and #upstream.accounts > 0
+end
+
+--- Looks the lists up anew, since one of them has changed.
+function M.forget()
+  for _, upstream in ipairs(ordered) do
+    upstream.has = nil
+  end
+end
+
+--- The provider whose list has the model: the default one, else the first by id.
+function M.having(model)
+  local default = settings.default_provider and by_id[settings.default_provider]
+  if default and has(default, model) then
+    return default
+  end
+  for _, upstream in ipairs(ordered) do
+    if has(upstream, model) then
       return upstream
     end
   end
 end
 
---- All models that are offered, of one provider or of all: px.Model[].
+--- Asks the providers for lists that are missing or old. May wait a little.
+---
+--- @param only? px.Upstream
+function M.want(only)
+  lists.want(only and { only } or ordered)
+end
+
+local CREATED = 1735689600
+
+--- All models that are offered, of one provider or of all.
+---
+--- @param only? px.Upstream
+--- @return px.Model[]
 function M.models(only)
   local out, seen = {}, {}
-  local function add(id, owner)
-    if not seen[id] then
-      seen[id] = true
-      out[#out + 1] = { id = id, owned_by = owner, created = 1735689600, display_name = id }
+  local function add(model, owner, label)
+    local id = model.id
+    local first = seen[id]
+    if first then
+      first.labels = first.labels or { first.label }
+      table.insert(first.labels, label)
+      return
     end
+    seen[id] = {
+      id = id, owned_by = owner, created = model.created or CREATED,
+      display_name = model.display_name or id, label = label,
+    }
+    out[#out + 1] = seen[id]
   end
   if not only then
     for _, name in ipairs(require('policy.models').names()) do
-      add(name, 'proxima')
+      add({ id = name }, 'proxima', 'Proxima')
     end
   end
   for _, upstream in ipairs(ordered) do
     if not only or upstream == only then
-      for _, name in ipairs(listed(upstream)) do
-        add(name, upstream.id)
+      for _, model in ipairs(listed(upstream)) do
+        add(model, upstream.id, upstream.label or upstream.id)
       end
     end
   end
   return out
+end
+
+--- The provider with a label, in whatever case: the first by id.
+function M.labelled(label)
+  label = label:lower()
+  for _, upstream in ipairs(ordered) do
+    if (upstream.label or ''):lower() == label or upstream.id:lower() == label then
+      return upstream
+    end
+  end
 end
 
 local FIELDS_MAX = 500

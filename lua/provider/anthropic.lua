@@ -11,6 +11,13 @@ local M = {
   label = 'Claude',
   base_url = 'https://api.anthropic.com',
   speaks = { { protocol = 'anthropic', path = '/v1/messages' } },
+  lists = {
+    path = '/v1/models?limit=1000',
+    next = function(body)
+      local last = body.has_more == true and body.last_id
+      return type(last) == 'string' and '&after_id=' .. last or nil
+    end,
+  },
   settings = {
     bearer = {
       type = 'boolean',
@@ -77,25 +84,6 @@ function M.parse_models(body)
     end
   end
   return out
-end
-
---- Asks for the models that an account may use.
----
---- @param account px.Account
---- @return px.Model[]? models
---- @return string? err
-function M.models(account)
-  local px = require('px')
-  local json = require('px.json')
-  local base = (account.base_url or M.base_url):gsub('/+$', ''):gsub('/v1$', '')
-  local reply, err = px.fetch(base .. '/v1/models?limit=1000',
-    { headers = M.headers(account), timeout = 10 })
-  if not reply then
-    return nil, err
-  elseif reply.status ~= 200 then
-    return nil, 'the list of models was refused with status ' .. reply.status
-  end
-  return M.parse_models((json.decode(reply.body)))
 end
 
 return M

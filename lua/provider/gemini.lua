@@ -14,6 +14,13 @@ local M = {
       stream_path = '/v1beta/models/{model}:streamGenerateContent?alt=sse',
     },
   },
+  lists = {
+    path = '/v1beta/models?pageSize=1000',
+    next = function(body)
+      local token = body.nextPageToken
+      return type(token) == 'string' and token ~= '' and '&pageToken=' .. token or nil
+    end,
+  },
   embeds = {
     protocol = 'gemini',
     path = '/v1beta/models/{model}:batchEmbedContents',
@@ -48,7 +55,7 @@ local function generates(item)
     return true
   end
   for _, method in ipairs(methods) do
-    if method == 'generateContent' then
+    if method == 'generateContent' or method == 'embedContent' then
       return true
     end
   end
@@ -74,25 +81,6 @@ function M.parse_models(body)
     end
   end
   return out
-end
-
---- Asks for the models that an account may use.
----
---- @param account px.Account
---- @return px.Model[]? models
---- @return string? err
-function M.models(account)
-  local px = require('px')
-  local json = require('px.json')
-  local base = (account.base_url or M.base_url):gsub('/+$', ''):gsub('/v1beta$', '')
-  local reply, err = px.fetch(base .. '/v1beta/models?pageSize=1000',
-    { headers = M.headers(account), timeout = 10 })
-  if not reply then
-    return nil, err
-  elseif reply.status ~= 200 then
-    return nil, 'the list of models was refused with status ' .. reply.status
-  end
-  return M.parse_models((json.decode(reply.body)))
 end
 
 return M

@@ -10,6 +10,7 @@ local M = {
   label = 'Ollama',
   base_url = 'http://localhost:11434',
   speaks = { { protocol = 'ollama', path = CHAT } },
+  lists = { path = '/api/tags' },
   embeds = { protocol = 'ollama', path = '/api/embed', single = '/api/embeddings' },
   settings = {
     num_ctx = {
@@ -63,24 +64,6 @@ function M.parse_models(body)
     end
   end
   return out
-end
-
---- Asks for the models that an account may use.
----
---- @param account px.Account
---- @return px.Model[]? models
---- @return string? err
-function M.models(account)
-  local px = require('px')
-  local json = require('px.json')
-  local base = (account.base_url or M.base_url):gsub('/+$', '')
-  local reply, err = px.fetch(base .. '/api/tags', { headers = M.headers(account), timeout = 10 })
-  if not reply then
-    return nil, err
-  elseif reply.status ~= 200 then
-    return nil, 'the list of models was refused with status ' .. reply.status
-  end
-  return M.parse_models((json.decode(reply.body)))
 end
 
 return M

@@ -11,6 +11,7 @@ local M = {
     { protocol = 'openai_chat', path = '/chat/completions' },
     { protocol = 'openai_completions', path = '/completions', setting = 'completions' },
   },
+  lists = { path = '/models' },
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
   settings = {
     organization = { type = 'string', doc = 'Sent as OpenAI-Organization.' },
@@ -65,24 +66,6 @@ function M.parse_models(body)
     end
   end
   return out
-end
-
---- Asks for the models that an account may use.
----
---- @param account px.Account
---- @return px.Model[]? models
---- @return string? err
-function M.models(account)
-  local px = require('px')
-  local json = require('px.json')
-  local base = (account.base_url or M.base_url):gsub('/+$', '')
-  local reply, err = px.fetch(base .. '/models', { headers = M.headers(account), timeout = 10 })
-  if not reply then
-    return nil, err
-  elseif reply.status ~= 200 then
-    return nil, 'the list of models was refused with status ' .. reply.status
-  end
-  return M.parse_models((json.decode(reply.body)))
 end
 
 return M

@@ -9,6 +9,7 @@ local M = {
   label = 'OpenAI Responses',
   base_url = 'https://api.openai.com/v1',
   speaks = { { protocol = 'openai_responses', path = '/responses' } },
+  lists = openai.lists,
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
   settings = {
     organization = openai.settings.organization,
@@ -22,14 +23,5 @@ local M = {
   headers = openai.headers,
   parse_models = openai.parse_models,
 }
-
---- Asks for the models that an account may use.
----
---- @param account px.Account
---- @return px.Model[]? models
---- @return string? err
-function M.models(account)
-  return openai.models(account)
-end
 
 return M

@@ -42,7 +42,7 @@ static void answer_metrics(struct server *server, struct px_exchange *ex)
     st = st ? st
             : gauge(&out, "proxima_generations", "Generations of configuration and scripts.",
                     server->generations);
-    struct px_cache_stats kept = px_cache_stats(server->cache);
+    struct px_cache_stats kept = px_cache_stats(server->responses);
     st = st ? st : gauge(&out, "proxima_kept_responses", "Responses kept.", kept.entries);
     st = st ? st : gauge(&out, "proxima_kept_bytes", "Bytes that they take.", kept.bytes);
     st = st ? st

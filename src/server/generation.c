@@ -125,7 +125,8 @@ enum px_status generation_share(struct generation *generation, struct worker *wo
     conf.loop = worker->loop;
     conf.fetcher = worker->fetcher;
     conf.counters = worker->server->counters;
-    conf.cache = worker->server->cache;
+    conf.responses = worker->server->responses;
+    conf.lists = worker->server->lists;
     conf.tasks = &worker->tasks;
     conf.transfers = &worker->transfers;
     enum px_status st = px_vm_new(&conf, &share->vm, err);

@@ -231,7 +231,7 @@ static void do_reload(struct server *server)
         return;
     }
     px_log_set(fresh->config->log_level, fresh->config->log_format);
-    px_cache_limit(server->cache, fresh->config->responses_max);
+    px_cache_limit(server->responses, fresh->config->responses_max);
     struct generation *old = server->newest;
     server->newest = fresh;
     // What changed while the files were read is not in this generation: the next look reads again.

@@ -148,6 +148,7 @@ static enum px_status probe(const struct px_config *config, struct px_error *err
 }
 
 #define SIGNALS 3
+#define LISTS_MAX ((size_t)32 << 20)  ///< Models of all providers.
 
 static enum px_status take_signals(struct server *server, struct px_signal *signals[SIGNALS],
                                    struct px_error *err)
@@ -236,23 +237,26 @@ static int serve(const struct px_config_source *source)
         return complain(&err);
     }
     server.counters = px_counters_new();
-    server.cache = px_cache_new(0);
+    server.responses = px_cache_new(0);
+    server.lists = px_cache_new(LISTS_MAX);
     server.loop = px_loop_new();
-    enum px_status st = server.counters && server.cache && server.loop ? PX_OK : PX_ENOMEM;
+    bool whole = server.counters && server.responses && server.lists && server.loop;
+    enum px_status st = whole ? PX_OK : PX_ENOMEM;
     st = st ? st : generation_read(&server, &server.newest, &report);
     print_report(&report);
     px_config_report_free(&report);
     int code = PX_EXIT_FOUND;
     if (!st) {
         px_log_set(server.newest->config->log_level, server.newest->config->log_format);
-        px_cache_limit(server.cache, server.newest->config->responses_max);
+        px_cache_limit(server.responses, server.newest->config->responses_max);
         code = serve_until_stopped(&server);
     }
     if (server.loop) {
         px_loop_free(server.loop);
     }
     px_counters_free(server.counters);
-    px_cache_free(server.cache);
+    px_cache_free(server.responses);
+    px_cache_free(server.lists);
     px_fetch_global_deinit();
     return code;
 }

@@ -73,8 +73,9 @@ struct worker {
 struct server {
     const struct px_config_source *source;
     struct px_counters *counters;
-    struct px_cache *cache;  ///< What scripts keep from one request to another.
-    struct px_loop *loop;    ///< The main thread's.
+    struct px_cache *responses;  ///< What clients may go on from.
+    struct px_cache *lists;      ///< What models the providers have.
+    struct px_loop *loop;        ///< The main thread's.
     struct worker workers[PX_WORKERS_MAX];
     unsigned worker_count;
     struct px_loop *reload_loop;

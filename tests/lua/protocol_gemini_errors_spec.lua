@@ -220,10 +220,12 @@ describe('provider.gemini', function()
   end)
 
   it('lists the models that answer', function()
-    eq({ { id = 'a', display_name = 'A', owned_by = 'google' }, { id = 'b', owned_by = 'google' } },
+    eq({ { id = 'a', display_name = 'A', owned_by = 'google' },
+        { id = 'e', owned_by = 'google' }, { id = 'b', owned_by = 'google' } },
       provider.parse_models(json.decode('{"models":[{"name":"models/a","displayName":"A",'
         .. '"supportedGenerationMethods":["generateContent"]},{"name":"models/e",'
-        .. '"supportedGenerationMethods":["embedContent"]},{"name":"b"},7,{}]}')))
+        .. '"supportedGenerationMethods":["embedContent"]},{"name":"models/v",'
+        .. '"supportedGenerationMethods":["predictLongRunning"]},{"name":"b"},7,{}]}')))
     eq({}, provider.parse_models(nil))
   end)
 

@@ -84,7 +84,8 @@ int main(int argc, char **argv)
     struct px_vm *vm = NULL;
     struct px_vm_conf conf = { .config = PX_STR("{}"),
                                .counters = px_counters_new(),
-                               .cache = px_cache_new(1 << 20),
+                               .responses = px_cache_new(1 << 20),
+                               .lists = px_cache_new(1 << 20),
                                .test = true };
     if (px_bundle_read(NULL, &conf.bundle, &err) || px_vm_new(&conf, &vm, &err)) {
         fprintf(stderr, "%s\n", err.text);
@@ -97,6 +98,7 @@ int main(int argc, char **argv)
     px_vm_free(vm);
     px_bundle_drop(conf.bundle);
     px_counters_free(conf.counters);
-    px_cache_free(conf.cache);
+    px_cache_free(conf.responses);
+    px_cache_free(conf.lists);
     return arguments.good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

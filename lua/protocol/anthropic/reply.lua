@@ -147,20 +147,34 @@ local function model_of(model)
   }
 end
 
---- Lists models.
+--- The place of a model in a list, nil for none.
+local function place(list, id)
+  for i, model in ipairs(list) do
+    if model.id == id then
+      return i
+    end
+  end
+end
+
+--- Lists models. All at once, unless the client wants pages.
 ---
 --- @param list px.Model[]
+--- @param query? fun(name: string): string? Parameters: limit, after_id.
 --- @return table body
-function M.models(list)
+function M.models(list, query)
+  local limit = query and tonumber(query('limit')) or #list
+  local after = query and query('after_id')
+  local first = after and (place(list, after) or #list) + 1 or 1
+  local last = math.min(#list, first + math.max(limit, 1) - 1)
   local data = json.array({})
-  for i, model in ipairs(list) do
-    data[i] = model_of(model)
+  for i = first, last do
+    data[#data + 1] = model_of(list[i])
   end
   return {
     data = data,
-    has_more = false,
-    first_id = list[1] and list[1].id or json.null,
-    last_id = list[#list] and list[#list].id or json.null,
+    has_more = last < #list,
+    first_id = data[1] and data[1].id or json.null,
+    last_id = data[1] and data[#data].id or json.null,
   }
 end
 

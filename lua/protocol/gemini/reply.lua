@@ -165,16 +165,22 @@ local function model_of(model)
   })
 end
 
---- Lists models.
+--- Lists models. All at once, unless the client wants pages; a page's token is how many were told.
 ---
 --- @param list px.Model[]
+--- @param query? fun(name: string): string? Parameters: pageSize, pageToken.
 --- @return table body
-function M.models(list)
+function M.models(list, query)
+  local size = query and tonumber(query('pageSize') or query('page_size')) or #list
+  local told = query and tonumber(query('pageToken') or query('page_token')) or 0
+  local last = math.min(#list, told + math.max(size, 1))
   local models = json.array({})
-  for i, model in ipairs(list) do
-    models[i] = model_of(model)
+  for i = math.max(told, 0) + 1, last do
+    models[#models + 1] = model_of(list[i])
   end
-  return json.object({ models = models })
+  return json.object({
+    models = models, nextPageToken = last < #list and ('%d'):format(last) or nil,
+  })
 end
 
 --- Tells of one model.

@@ -169,14 +169,20 @@ local function entry_of(model)
   }
 end
 
---- The answer of /api/tags.
+--- The answer of /api/tags. What several providers have is told once for each, with its label, so
+--- that people can choose.
 ---
 --- @param list px.Model[]
 --- @return table body
 function M.tags(list)
   local models = json.array({})
-  for i, model in ipairs(list) do
-    models[i] = entry_of(model)
+  for _, model in ipairs(list) do
+    for _, label in ipairs(model.labels or { false }) do
+      local id = label and ('[%s] %s'):format(label, model.id) or model.id
+      models[#models + 1] = entry_of({
+        id = id, created = model.created, owned_by = model.owned_by,
+      })
+    end
   end
   return { models = models }
 end

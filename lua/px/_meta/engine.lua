@@ -56,7 +56,8 @@ function core.where(level) end
 
 -- px.cache ----------------------------------------------------------------------------------------
 
---- What all workers and generations share: bytes by key, as many as `limits.responses` allows.
+--- Bytes by key, which all workers and generations share. px.cache has two: `responses`, of as many
+--- bytes as `limits.responses` says, and `lists`, of 32 MiB.
 --- @class px.cache
 local cache = {}
 

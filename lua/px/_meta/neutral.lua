@@ -250,6 +250,7 @@
 --- @field owned_by? string
 --- @field created? integer
 --- @field display_name? string
+--- @field labels? string[] Of the providers that have it, where several do.
 
 --- What a protocol may say beside the four modules' functions:
 ---   request.model_in_path       the body has no model: the path has it

@@ -18,7 +18,10 @@
 --- @field answer? fun(request: px.Request, out: fun(event: px.Event), settings: table?) Replies without a
 ---   network. May wait. Settings are the account's over the provider's.
 --- @field judge? fun(reply: px.Failure): 'retry'|'next_account'|'next_target'|'give_up', { cool: number? }?
---- @field models? fun(account: px.Account): px.Model[] May wait.
+--- @field lists? { path: string, next: fun(body: table): string? } Where it tells its models, on base_url; `next` gives
+---   what the query of the next page has more, nil after the last one.
+--- @field parse_models? fun(body: any): px.Model[] Reads what it tells.
+--- @field models? fun(account: px.Account): px.Model[] Of one that answers without a network.
 --- @field forward? boolean Any path and body goes to base_url as it is; `speaks` is then empty, and the
 ---   module has url(base, rest, query) and pass(client_headers, signed).
 
