@@ -11,6 +11,7 @@ local answer = require('policy.answer')
 local attempt = require('policy.attempt')
 local catalog = require('policy.catalog')
 local core = require('px.core')
+local count = require('policy.count')
 local embed = require('policy.embed')
 local forward = require('policy.forward')
 local json = require('px.json')
@@ -195,7 +196,7 @@ local function ask(ex, op, client, path, provider, at)
     return
   end
   if op.operation == 'count' then
-    return attempt.count(q)
+    return count.run(q, target)
   elseif op.operation == 'embed' then
     return embed.run(q, target)
   end

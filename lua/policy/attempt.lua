@@ -75,21 +75,33 @@ local function read_request(q, ctx)
   error(result, 0)
 end
 
-local function convert(q, target, to)
+--- A request in the words of another protocol.
+---
+--- @return table? body
+--- @return px.Context|px.Failure more
+function M.written(q, target, to)
   local ctx = M.context(q, target, q.protocol, to)
   local request, failure = read_request(q, ctx)
   if not request then
-    return nil, nil, failure
+    return nil, failure
   end
   request.model = target.model
   local ok, body = pcall(route.protocol(to).request.write, request, ctx)
   if not ok and type(body) == 'table' and body.status then
-    return nil, nil, {
+    return nil, {
       status = body.status, code = body.code or 'bad_request', message = body.message,
       param = body.param, raw_code = body.raw_code,
     }
   elseif not ok then
     error(body, 0)
+  end
+  return body, ctx
+end
+
+local function convert(q, target, to)
+  local body, ctx = M.written(q, target, to)
+  if not body then
+    return nil, nil, ctx
   end
   if target.upstream.loss == 'refuse' and #ctx.losses > 0 then
     return nil, nil, {
@@ -208,8 +220,9 @@ end
 --- Sends a request that is ready, after the `attempt` rules and the provider's last word.
 ---
 --- @param at table upstream, account, protocol, model, url, headers, body
+--- @param quietly? 'quietly' The client is not told of a refusal.
 --- @return integer? status Of an answer that is none of a refusal; nil when the client was told.
-function M.exchange(q, at)
+function M.exchange(q, at, quietly)
   local ex = q.ex
   if rules.attempt and not run_rules(q, at) then
     return nil
@@ -219,7 +232,10 @@ function M.exchange(q, at)
   end
   local options = q.stream and at.account.stream_options or at.account.options
   local status, code, text = ex:send(at.url, at.headers, at.body, options)
-  if not status then
+  if quietly and (not status or status ~= 200) then
+    ex:cancel()
+    return nil
+  elseif not status then
     q.failed = code
     q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
       refuse.without_secret(text, at.account)))
@@ -281,20 +297,12 @@ function M.at_once(q, at_once)
   return body ~= nil
 end
 
---- Answers how many tokens a request has, by an estimate.
-function M.count(q)
-  local ctx = M.context(q, nowhere(q), q.protocol, q.protocol)
-  local request, failure = read_request(q, ctx)
-  if not request then
-    q.status = refuse.answer(q.ex, q.speaks, failure)
-    return
-  end
-  q.status = 200
-  q.ex:answer(200, {
-    ['access-control-allow-origin'] = '*',
-    ['content-type'] = 'application/json',
-    ['x-proxima-estimated'] = 'true',
-  }, json.encode(q.speaks.reply.count(estimate.request(request))))
+--- Reads a request, to see what is in it.
+---
+--- @return px.Request? request
+--- @return px.Failure? failure
+function M.read(q)
+  return read_request(q, M.context(q, nowhere(q), q.protocol, q.protocol))
 end
 
 --- Answers a request through one target.

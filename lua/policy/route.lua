@@ -54,7 +54,10 @@ function M.load()
         protocol[part] = require('protocol.' .. id .. '.' .. part)
       end
       protocols[id] = protocol
-      protocol.embed = has['protocol.' .. id .. '.embed'] and require('protocol.' .. id .. '.embed')
+      for _, part in ipairs({ 'count', 'embed' }) do
+        local module = 'protocol.' .. id .. '.' .. part
+        protocol[part] = has[module] and require(module) or nil
+      end
       for _, entry in ipairs(protocol.request.paths) do
         add_path(id, entry)
       end

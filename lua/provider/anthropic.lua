@@ -11,6 +11,7 @@ local M = {
   label = 'Claude',
   base_url = 'https://api.anthropic.com',
   speaks = { { protocol = 'anthropic', path = '/v1/messages' } },
+  counts = { protocol = 'anthropic', path = '/v1/messages/count_tokens' },
   lists = {
     path = '/v1/models?limit=1000',
     next = function(body)

@@ -14,6 +14,7 @@ local M = {
       stream_path = '/v1beta/models/{model}:streamGenerateContent?alt=sse',
     },
   },
+  counts = { protocol = 'gemini', path = '/v1beta/models/{model}:countTokens' },
   lists = {
     path = '/v1beta/models?pageSize=1000',
     next = function(body)

@@ -9,6 +9,7 @@ local M = {
   label = 'OpenAI Responses',
   base_url = 'https://api.openai.com/v1',
   speaks = { { protocol = 'openai_responses', path = '/responses' } },
+  counts = { protocol = 'openai_responses', path = '/responses/input_tokens' },
   lists = openai.lists,
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
   settings = {

@@ -141,4 +141,12 @@ end
 
 M.models, M.model = chat.models, chat.model
 
+--- Tells how many tokens a request has.
+---
+--- @param tokens integer
+--- @return table body
+function M.count(tokens)
+  return { object = 'response.input_tokens', input_tokens = tokens }
+end
+
 return M

@@ -14,6 +14,7 @@ local M = {}
 M.paths = {
   { method = 'POST', path = '/v1/responses', operation = 'chat' },
   { method = 'POST', path = '/responses', operation = 'chat' },
+  { method = 'POST', path = '/v1/responses/input_tokens', operation = 'count' },
   { method = 'GET', path = '/v1/responses/*', operation = 'stored' },
   { method = 'DELETE', path = '/v1/responses/*', operation = 'stored' },
   { method = 'POST', path = '/v1/responses/*', operation = 'stored' },

@@ -225,6 +225,9 @@
 --- @field message string
 --- @field param? string
 
+--- `count.lua` of a protocol whose vendor counts tokens: write(body, model) makes the question of a request's body,
+--- read(body) gives the answer.
+
 --- Texts to be embedded; `embed.lua` of a protocol reads and writes them:
 ---   read(body, ctx) -> px.EmbedRequest            write(request, ctx) -> body
 ---   read_reply(body, ctx) -> px.EmbedReply        write_reply(reply, ctx) -> body

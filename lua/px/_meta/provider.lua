@@ -10,6 +10,7 @@
 --- @field speaks { protocol: string, path: string, stream_path: string?, setting: string? }[] In order of
 ---   preference; appended to base_url. `{model}` stands for the model; with `setting` it is spoken only where that
 ---   is true.
+--- @field counts? { protocol: string, path: string } Where it counts tokens.
 --- @field embeds? { protocol: string, path: string, single: string? } Where it makes embeddings; `single`: of
 ---   one text in a form of its own.
 --- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.
