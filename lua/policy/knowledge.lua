@@ -46,7 +46,7 @@ local CLAUDE_45 = {
 local function reasoning(effort)
   return {
     effort = effort, max_output = K128, max_completion_tokens = true, no_sampling = true,
-    no_stop = true, developer = true,
+    no_stop = true, developer = true, custom_tools = true,
   }
 end
 
@@ -95,6 +95,8 @@ local ENTRIES = {
   { 'anthropic', { '*claude*' }, CLAUDE_ADAPTIVE },
 
   { 'openai_chat', { '*gpt-oss*' }, { effort = LOW_TO_HIGH } },
+  { 'openai_chat', { '*gpt-4o*-search*', '*gpt-5-search*' },
+    { max_output = 16384, max_completion_tokens = true, no_sampling = true, searches = true } },
   { 'openai_chat', { '*gpt-5*-chat*' }, plain(16384) },
   { 'openai_chat', { '*gpt-5-pro*' }, reasoning({ 'high' }) },
   { 'openai_chat', { '*gpt-5*-pro*' }, reasoning({ 'medium', 'high', 'xhigh' }) },

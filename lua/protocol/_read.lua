@@ -130,6 +130,11 @@ function M.maybe_number(value)
   return json.is_number(value) and json.tonumber(value) or nil
 end
 
+--- A list, nil for anything else and for an empty one.
+function M.maybe_list(value)
+  return type(value) == 'table' and M.is_list(value) and #value > 0 and value or nil
+end
+
 --- Says that an event of an upstream is no JSON.
 ---
 --- @param data string

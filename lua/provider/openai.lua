@@ -20,6 +20,10 @@ local M = {
       type = 'boolean',
       doc = 'The upstream has the legacy /completions: requests to it pass as they are.',
     },
+    custom_tools = {
+      type = 'boolean',
+      doc = 'The upstream takes tools of type custom; unless said, OpenAI\'s own models do.',
+    },
     tool_images = {
       type = 'boolean',
       doc = 'The upstream takes images inside tool messages (OpenRouter does).',

@@ -92,10 +92,15 @@ local TO_CHAT = {
   { 'allowed tools', TOOLS .. ',"tool_choice":{"type":"allowed_tools","mode":"required","tools":'
     .. '[{"type":"custom","name":"p"}]}', 'tool_choice',
     '{"allowed_tools":{"mode":"required","tools":[{"custom":{"name":"p"},"type":"custom"}]},'
-    .. '"type":"allowed_tools"}', 'tools.mcp tools.web_search' },
+    .. '"type":"allowed_tools"}', 'tools.mcp tools.web_search',
+    { settings = { custom_tools = true } } },
+  { 'a custom tool of an imitator', TOOLS, 'tools.2',
+    '{"function":{"description":"The input must match this grammar (lark):\\nstart: X","name":"p",'
+    .. '"parameters":{"properties":{"input":{"type":"string"}},"required":["input"],'
+    .. '"type":"object"}},"type":"function"}', 'tools.mcp tools.web_search' },
   { 'a custom tool', TOOLS, 'tools.2', '{"custom":{"format":{"grammar":{"definition":"start: X",'
     .. '"syntax":"lark"},"type":"grammar"},"name":"p"},"type":"custom"}',
-    'tools.mcp tools.web_search' },
+    'tools.mcp tools.web_search', { settings = { custom_tools = true } } },
   { 'a namespace', TOOLS, 'tools.3.function.name', '"crm__find"', 'tools.mcp tools.web_search' },
   { 'a parallel switch', TOOLS .. ',"parallel_tool_calls":false', 'parallel_tool_calls', 'false',
     'tools.mcp tools.web_search' },

@@ -2,6 +2,8 @@
 ---
 --- Anthropic refuses every member that it does not know, so writing names each one.
 
+local custom = require('protocol._custom')
+local search = require('protocol._search')
 local json = require('px.json')
 local effort = require('protocol._effort')
 local ids = require('protocol._ids')
@@ -179,21 +181,13 @@ end
 
 -- Writing -----------------------------------------------------------------------------------------
 
-local CUSTOM_SCHEMA = json.object({
-  type = 'object',
-  properties = json.object({ input = json.object({ type = 'string' }) }),
-  required = json.array({ 'input' }),
-})
-
-local function custom_description(tool)
-  local format = type(tool.custom) == 'table' and tool.custom or {}
-  local grammar = type(format.grammar) == 'table' and format.grammar or format
-  local text = tool.description or ''
-  if read.maybe_text(grammar.definition) then
-    text = text .. '\n\nThe input must match this grammar (' .. tostring(grammar.syntax) .. '):\n'
-      .. grammar.definition
-  end
-  return text ~= '' and text or nil
+local function write_search(wish, lost)
+  search.lose(wish, { 'size' }, lost)
+  return {
+    type = 'web_search_20250305', name = 'web_search', max_uses = wish.most,
+    allowed_domains = wish.allowed, blocked_domains = not wish.allowed and wish.blocked or nil,
+    user_location = search.place(wish),
+  }
 end
 
 local function write_tool(tool, state)
@@ -201,15 +195,19 @@ local function write_tool(tool, state)
     if tool.protocol == 'anthropic' then
       return tool.hosted
     end
-    state.lost('tools.' .. (read.maybe_text(tool.hosted.type) or 'hosted'))
+    local wish = search.read(tool)
+    if wish then
+      return write_search(wish, state.lost)
+    end
+    state.lost('tools.' .. (read.maybe_text(tool.hosted.type) or tool.name or 'hosted'))
     return nil
   end
   local name = ids.shorten(state.ctx, tool.name)
   if tool.custom then
-    state.ctx.customs = state.ctx.customs or {}
-    state.ctx.customs[tool.name] = true
+    custom.note(state.ctx, tool)
+    local text = custom.description(tool)
     return {
-      name = name, description = custom_description(tool), input_schema = CUSTOM_SCHEMA,
+      name = name, description = text ~= '' and text or nil, input_schema = custom.SCHEMA,
     }
   end
   local strict = tool.strict

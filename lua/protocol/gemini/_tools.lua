@@ -1,5 +1,7 @@
 --- Tools and the choice among them, as Gemini declares them.
 
+local custom = require('protocol._custom')
+local search = require('protocol._search')
 local json = require('px.json')
 local clean = require('protocol.gemini._clean')
 local ids = require('protocol._ids')
@@ -115,23 +117,6 @@ function M.name(ctx, name)
   return short
 end
 
-local CUSTOM_SCHEMA = json.object({
-  type = 'object',
-  properties = json.object({ input = json.object({ type = 'string' }) }),
-  required = json.array({ 'input' }),
-})
-
-local function custom_description(tool)
-  local format = type(tool.custom) == 'table' and tool.custom or {}
-  local grammar = type(format.grammar) == 'table' and format.grammar or format
-  local text = tool.description or ''
-  if read.maybe_text(grammar.definition) then
-    text = text .. '\n\nThe input must match this grammar (' .. tostring(grammar.syntax) .. '):\n'
-      .. grammar.definition
-  end
-  return text
-end
-
 local function set_parameters(out, parameters, knowledge, lost)
   local open = type(parameters) == 'table' and parameters.additionalProperties
   if knowledge.json_schema and (not clean.is_empty(parameters) or open) then
@@ -150,9 +135,8 @@ local function declare(tool, ctx, knowledge, lost)
   local out = { name = M.name(ctx, tool.name), description = tool.description or '' }
   local parameters = tool.schema
   if tool.custom then
-    ctx.customs = ctx.customs or {}
-    ctx.customs[tool.name] = true
-    out.description, parameters = custom_description(tool), CUSTOM_SCHEMA
+    custom.note(ctx, tool)
+    out.description, parameters = custom.description(tool), custom.SCHEMA
   end
   if tool.strict then
     lost('tools.strict')
@@ -168,12 +152,13 @@ local function declare(tool, ctx, knowledge, lost)
 end
 
 --- What a hosted tool becomes: itself, or Google's own search for any search.
-local function hosted_of(tool)
+local function hosted_of(tool, lost)
   if tool.protocol == 'gemini' then
     return tool.hosted
   end
-  local kind = read.maybe_text(tool.hosted.type) or ''
-  if kind:find('^web_search') then
+  local wish = search.read(tool)
+  if wish then
+    search.lose(wish, { 'allowed', 'blocked', 'most', 'place', 'size' }, lost)
     return json.object({ googleSearch = json.object({}) })
   end
   return nil
@@ -201,7 +186,7 @@ function M.write(request, ctx, lost)
   local knowledge = ctx.knowledge or {}
   local functions, others = json.array({}), {}
   for _, tool in ipairs(request.tools or {}) do
-    local hosted = tool.hosted and hosted_of(tool)
+    local hosted = tool.hosted and hosted_of(tool, lost)
     if hosted then
       others[#others + 1] = hosted
     elseif tool.hosted then

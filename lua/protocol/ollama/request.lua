@@ -1,6 +1,7 @@
 --- Ollama's requests, of /api/chat and of /api/generate: read from a client, written for an
 --- upstream (always as a chat).
 
+local custom = require('protocol._custom')
 local json = require('px.json')
 local effort = require('protocol._effort')
 local incoming = require('protocol.ollama._incoming')
@@ -204,23 +205,6 @@ end
 
 -- Writing -----------------------------------------------------------------------------------------
 
-local CUSTOM_SCHEMA = json.object({
-  type = 'object',
-  properties = json.object({ input = json.object({ type = 'string' }) }),
-  required = json.array({ 'input' }),
-})
-
-local function custom_description(tool)
-  local format = type(tool.custom) == 'table' and tool.custom or {}
-  local grammar = type(format.grammar) == 'table' and format.grammar or format
-  local text = tool.description or ''
-  if read.maybe_text(grammar.definition) then
-    text = text .. '\n\nThe input must match this grammar (' .. tostring(grammar.syntax) .. '):\n'
-      .. grammar.definition
-  end
-  return text ~= '' and text or nil
-end
-
 --- The tools that a choice leaves. There is no other way to say one.
 local function offered(request, lost)
   local choice, tools = request.tool_choice, request.tools or {}
@@ -258,15 +242,14 @@ local function write_tool(tool, ctx, lost)
     lost('tools.strict')
   end
   if tool.custom then
-    ctx.customs = ctx.customs or {}
-    ctx.customs[tool.name] = true
+    custom.note(ctx, tool)
   end
   return {
     type = 'function',
     ['function'] = {
       name = tool.name,
-      description = tool.custom and custom_description(tool) or tool.description,
-      parameters = tool.custom and CUSTOM_SCHEMA or schema.tool(tool.schema),
+      description = tool.custom and custom.description(tool) or tool.description,
+      parameters = tool.custom and custom.SCHEMA or schema.tool(tool.schema),
     },
   }
 end

@@ -1,11 +1,13 @@
 --- Writes neutral turns as the messages of a Chat Completions request.
 
+local custom = require('protocol._custom')
 local json = require('px.json')
 local details = require('protocol.openai_chat._details')
 local ids = require('protocol._ids')
 local media = require('protocol._media')
 local signature = require('protocol._signature')
 local turns = require('protocol._turns')
+local tools = require('protocol.openai_chat._tools')
 
 local M = {}
 
@@ -148,10 +150,12 @@ end
 
 local function write_call(block, ctx, proof)
   local name = ids.shorten(ctx, block.name)
-  if block.custom then
-    return { id = block.id, type = 'custom', custom = { name = name, input = block.args or '' } }
-  end
   local args = block.args
+  if block.custom and tools.knows_custom(ctx) then
+    return { id = block.id, type = 'custom', custom = { name = name, input = args or '' } }
+  elseif block.custom then
+    args = json.encode(custom.arguments(args or ''))
+  end
   if not args or not args:find('%S') then
     args = '{}'
   end

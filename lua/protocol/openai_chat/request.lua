@@ -9,6 +9,7 @@ local ids = require('protocol._ids')
 local incoming = require('protocol.openai_chat._incoming')
 local outgoing = require('protocol.openai_chat._outgoing')
 local read = require('protocol._read')
+local tools_of = require('protocol.openai_chat._tools')
 
 local M = {}
 
@@ -30,7 +31,7 @@ for name in ([[
   model messages stream stream_options max_completion_tokens max_tokens temperature top_p top_k
   frequency_penalty presence_penalty n stop seed tools tool_choice parallel_tool_calls functions
   function_call response_format reasoning_effort reasoning thinking enable_thinking verbosity
-  service_tier metadata user safety_identifier
+  service_tier metadata user safety_identifier web_search_options
   store prompt_cache_key prompt_cache_options prompt_cache_retention
 ]]):gmatch('%S+') do
   KNOWN[name] = true
@@ -90,6 +91,10 @@ local function read_tools(body, request, lost)
   local old = read.table(body.functions, 'functions', 'an array')
   for i, tool in ipairs(old or {}) do
     tools[#tools + 1] = read_tool({ ['function'] = tool }, 'functions[' .. (i - 1) .. ']', lost)
+  end
+  local wish = read.table(body.web_search_options, 'web_search_options', 'an object')
+  if wish then
+    tools[#tools + 1] = tools_of.read_search(wish)
   end
   if #tools > 0 then
     request.tools = tools
@@ -247,72 +252,6 @@ end
 
 -- Writing -----------------------------------------------------------------------------------------
 
-local function write_tools(request, ctx, lost)
-  local tools, custom = {}, {}
-  for _, tool in ipairs(request.tools or {}) do
-    local name = ids.shorten(ctx, tool.name)
-    if tool.hosted then
-      lost('tools.' .. (read.maybe_text(tool.hosted.type) or 'hosted'))
-    elseif tool.custom then
-      custom[tool.name] = true
-      local format = type(tool.custom) == 'table' and tool.custom or nil
-      tools[#tools + 1] = {
-        type = 'custom',
-        custom = { name = name, description = tool.description, format = format },
-      }
-    else
-      tools[#tools + 1] = {
-        type = 'function',
-        ['function'] = {
-          name = name,
-          description = tool.description,
-          parameters = tool.schema,
-          strict = tool.strict,
-        },
-      }
-    end
-    if tool.cache then
-      lost('tools.cache')
-    end
-  end
-  return #tools > 0 and tools or nil, custom
-end
-
-local function named(name, ctx, custom)
-  local kind = custom[name] and 'custom' or 'function'
-  return { type = kind, [kind] = { name = ids.shorten(ctx, name) } }
-end
-
-local function write_choice(request, ctx, custom, lost)
-  local choice = request.tool_choice
-  if not choice then
-    return nil
-  elseif choice.mode == 'any' then
-    return 'required'
-  elseif choice.mode == 'subset' then
-    local list = {}
-    for i, name in ipairs(choice.names) do
-      list[i] = named(name, ctx, custom)
-    end
-    return {
-      type = 'allowed_tools',
-      allowed_tools = {
-        mode = choice.required and 'required' or 'auto',
-        tools = json.array(list),
-      },
-    }
-  elseif choice.mode == 'one' then
-    for _, tool in ipairs(request.tools) do
-      if tool.name == choice.name and not tool.hosted then
-        return named(choice.name, ctx, custom)
-      end
-    end
-    lost('tool_choice')
-    return nil
-  end
-  return choice.mode
-end
-
 local function write_format(body, request)
   local format = request.response_format
   if not format then
@@ -402,7 +341,6 @@ local function write_rest(body, request, lost)
   body.user = user and (#user > 128 and 'user_' .. ids.hash(user) or user) or nil
   body.metadata = request.metadata
   body.verbosity = request.verbosity
-  body.n = request.n
   if request.service_tier and TIERS[request.service_tier] then
     body.service_tier = request.service_tier
   elseif request.service_tier then
@@ -418,16 +356,20 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
+  if request.n and request.n > 1 then
+    read.bad('n: one answer at a time', 'n')
+  end
   local lost = read.losses(ctx)
   local knowledge = ctx.knowledge or {}
-  local tools, custom = write_tools(request, ctx, lost)
+  local tools, customs = tools_of.write(request, ctx, lost)
   local body = {
     model = ctx.model or request.model,
     messages = outgoing.write(request, ctx, lost),
     tools = tools,
+    web_search_options = ctx.search and json.object(ctx.search),
   }
   if tools then
-    body.tool_choice = write_choice(request, ctx, custom, lost)
+    body.tool_choice = tools_of.write_choice(request, ctx, customs, lost)
     body.parallel_tool_calls = request.parallel
   end
   write_format(body, request)

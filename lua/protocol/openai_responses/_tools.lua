@@ -3,6 +3,7 @@
 local ids = require('protocol._ids')
 local json = require('px.json')
 local read = require('protocol._read')
+local search = require('protocol._search')
 local schema = require('protocol._schema')
 
 local M = {}
@@ -148,12 +149,24 @@ local function write_custom(format)
   return format
 end
 
+local function write_search(wish, lost)
+  search.lose(wish, { 'blocked', 'most' }, lost)
+  return {
+    type = 'web_search', user_location = search.place(wish), search_context_size = wish.size,
+    filters = wish.allowed and { allowed_domains = wish.allowed } or nil,
+  }
+end
+
 local function write_tool(tool, ctx, lost)
   if tool.hosted then
     if tool.protocol == PROTOCOL then
       return tool.hosted
     end
-    lost('tools.' .. (read.maybe_text(tool.hosted.type) or 'hosted'))
+    local wish = search.read(tool)
+    if wish then
+      return write_search(wish, lost)
+    end
+    lost('tools.' .. (read.maybe_text(tool.hosted.type) or tool.name or 'hosted'))
     return nil
   end
   if tool.cache then
@@ -194,6 +207,8 @@ local function named(request, name, ctx)
       return { type = tool.custom and 'custom' or 'function', name = ids.shorten(ctx, name) }
     elseif tool.name == name and tool.protocol == PROTOCOL then
       return { type = tool.hosted.type, server_label = opt(tool.hosted.server_label) }
+    elseif tool.name == name and search.read(tool) then
+      return { type = 'web_search' }
     end
   end
   return nil

@@ -76,6 +76,8 @@
 --- @field max_completion_tokens? boolean OpenAI: the name of the cap (false: `max_tokens`).
 --- @field tool_images? boolean Images inside tool messages are accepted.
 --- @field reasoning_content? boolean Assistant tool turns need their reasoning_content back.
+--- @field custom_tools? boolean OpenAI Chat: tools of type custom are understood.
+--- @field searches? boolean OpenAI Chat: web_search_options are understood.
 --- @field developer? boolean System prompts go as `developer`.
 --- @field budget_min? integer Gemini: least and most that thinking may be given.
 --- @field budget_max? integer

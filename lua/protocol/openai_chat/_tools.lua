@@ -1,0 +1,123 @@
+--- Tools and the choice among them, as Chat Completions declares them.
+
+local custom = require('protocol._custom')
+local ids = require('protocol._ids')
+local json = require('px.json')
+local read = require('protocol._read')
+local search = require('protocol._search')
+
+local M = {}
+
+--- The wish to search, which stands beside the tools in Chat.
+---
+--- @param wish table The request's `web_search_options`.
+--- @return px.Tool
+function M.read_search(wish)
+  return {
+    name = 'web_search', protocol = 'openai_chat',
+    hosted = {
+      type = 'web_search', user_location = read.maybe_table(wish.user_location),
+      search_context_size = read.maybe_text(wish.search_context_size),
+    },
+  }
+end
+
+--- OpenAI's own models call custom tools; for others a function stands for one.
+function M.knows_custom(ctx)
+  local set = (ctx.settings or {}).custom_tools
+  if set ~= nil then
+    return set == true
+  end
+  return (ctx.knowledge or {}).custom_tools == true
+end
+
+--- A search is asked for beside the tools, of models that search.
+local function write_hosted(tool, ctx, lost)
+  local wish = search.read(tool)
+  if not wish or not (ctx.knowledge or {}).searches then
+    return lost('tools.' .. (read.maybe_text(tool.hosted.type) or tool.name or 'hosted'))
+  end
+  search.lose(wish, { 'allowed', 'blocked', 'most' }, lost)
+  local place = search.place(wish)
+  if place then
+    place.type = nil
+    place = { type = 'approximate', approximate = place }
+  end
+  ctx.search = { user_location = place, search_context_size = wish.size }
+end
+
+function M.write(request, ctx, lost)
+  local tools, customs = {}, {}
+  for _, tool in ipairs(request.tools or {}) do
+    local name = ids.shorten(ctx, tool.name)
+    if tool.hosted then
+      write_hosted(tool, ctx, lost)
+    elseif tool.custom and M.knows_custom(ctx) then
+      customs[tool.name] = true
+      local format = type(tool.custom) == 'table' and tool.custom or nil
+      tools[#tools + 1] = {
+        type = 'custom',
+        custom = { name = name, description = tool.description, format = format },
+      }
+    elseif tool.custom then
+      custom.note(ctx, tool)
+      tools[#tools + 1] = {
+        type = 'function',
+        ['function'] = {
+          name = name, description = custom.description(tool), parameters = custom.SCHEMA,
+        },
+      }
+    else
+      tools[#tools + 1] = {
+        type = 'function',
+        ['function'] = {
+          name = name,
+          description = tool.description,
+          parameters = tool.schema,
+          strict = tool.strict,
+        },
+      }
+    end
+    if tool.cache then
+      lost('tools.cache')
+    end
+  end
+  return #tools > 0 and tools or nil, customs
+end
+
+local function named(name, ctx, customs)
+  local kind = customs[name] and 'custom' or 'function'
+  return { type = kind, [kind] = { name = ids.shorten(ctx, name) } }
+end
+
+function M.write_choice(request, ctx, customs, lost)
+  local choice = request.tool_choice
+  if not choice then
+    return nil
+  elseif choice.mode == 'any' then
+    return 'required'
+  elseif choice.mode == 'subset' then
+    local list = {}
+    for i, name in ipairs(choice.names) do
+      list[i] = named(name, ctx, customs)
+    end
+    return {
+      type = 'allowed_tools',
+      allowed_tools = {
+        mode = choice.required and 'required' or 'auto',
+        tools = json.array(list),
+      },
+    }
+  elseif choice.mode == 'one' then
+    for _, tool in ipairs(request.tools) do
+      if tool.name == choice.name and not tool.hosted then
+        return named(choice.name, ctx, customs)
+      end
+    end
+    lost('tool_choice')
+    return nil
+  end
+  return choice.mode
+end
+
+return M

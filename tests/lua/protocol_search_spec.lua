@@ -1,0 +1,112 @@
+--- A vendor's own search of the web, asked for in the words of each other vendor; and custom tools
+--- where an upstream knows functions alone.
+
+local json = require('px.json')
+local kit = require('corpus_kit')
+local t = require('harness')
+
+local describe, it, eq = t.describe, t.it, t.eq
+
+local PLACE = '{"type":"approximate","city":"Ulm","country":"DE"}'
+-- Of each client: a request that wants a search of one site, near a place.
+local ASKS = {
+  anthropic = '{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"Hi"}],"tools":'
+    .. '[{"type":"web_search_20250305","name":"web_search","max_uses":3,"allowed_domains":["a.b"],'
+    .. '"user_location":' .. PLACE .. '}],"tool_choice":{"type":"tool","name":"web_search"}}',
+  openai_responses = '{"model":"m","input":"Hi","tools":[{"type":"web_search","filters":'
+    .. '{"allowed_domains":["a.b"]},"search_context_size":"low","user_location":' .. PLACE
+    .. '}],"tool_choice":{"type":"web_search"}}',
+  openai_chat = '{"model":"m","messages":[{"role":"user","content":"Hi"}],"web_search_options":'
+    .. '{"search_context_size":"low","user_location":{"type":"approximate","approximate":'
+    .. '{"city":"Ulm","country":"DE"}}}}',
+  gemini = '{"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"tools":[{"googleSearch":{}}]}',
+}
+
+local FULL = '{"city":"Ulm","country":"DE","type":"approximate"}'
+-- From, to, what is written of it, what is lost.
+local CASES = {
+  { 'anthropic', 'openai_responses', '{"filters":{"allowed_domains":["a.b"]},"type":"web_search",'
+    .. '"user_location":' .. FULL .. '}', 'tools.web_search.most' },
+  { 'anthropic', 'gemini', '{"googleSearch":{}}',
+    'tool_choice tools.web_search.allowed tools.web_search.most tools.web_search.place' },
+  { 'anthropic', 'openai_chat', '{"user_location":{"approximate":{"city":"Ulm","country":"DE"},'
+    .. '"type":"approximate"}}', 'tools.web_search.allowed tools.web_search.most' },
+  { 'anthropic', 'ollama', 'nil', 'tool_choice tools.web_search_20250305' },
+  { 'openai_responses', 'anthropic', '{"allowed_domains":["a.b"],"name":"web_search",'
+    .. '"type":"web_search_20250305","user_location":' .. FULL .. '}', 'tools.web_search.size' },
+  { 'openai_responses', 'gemini', '{"googleSearch":{}}',
+    'tool_choice tools.web_search.allowed tools.web_search.place tools.web_search.size' },
+  { 'openai_chat', 'anthropic', '{"name":"web_search","type":"web_search_20250305",'
+    .. '"user_location":' .. FULL .. '}', 'tools.web_search.size' },
+  { 'openai_chat', 'openai_responses', '{"search_context_size":"low","type":"web_search",'
+    .. '"user_location":' .. FULL .. '}', '' },
+  { 'gemini', 'anthropic', '{"name":"web_search","type":"web_search_20250305"}', '' },
+  { 'gemini', 'openai_responses', '{"type":"web_search"}', '' },
+  { 'gemini', 'openai_chat', '{}', '' },
+}
+
+local function sort(value)
+  return type(value) == 'table' and json.encode(json.decode(json.encode(value))) or tostring(value)
+end
+
+describe('a search of the web', function()
+  for _, case in ipairs(CASES) do
+    local from, to = case[1], case[2]
+    it(('of %s at %s'):format(from, to), function()
+      local lost = {}
+      local ctx = kit.context({ stream = false, knowledge = { searches = true },
+        lost = function(path)
+          lost[#lost + 1] = path
+        end })
+      local request = kit.module(from, 'request').read(json.decode(ASKS[from]), ctx)
+      local body = json.decode(json.encode(kit.module(to, 'request').write(request, ctx)))
+      local got = to == 'openai_chat' and body.web_search_options or body.tools and body.tools[1]
+      eq(case[3], sort(got))
+      table.sort(lost)
+      eq(case[4], table.concat(lost, ' '))
+    end)
+  end
+
+  it('is a loss for a model of Chat that does not search', function()
+    local lost = {}
+    local ctx = kit.context({ lost = function(path)
+      lost[#lost + 1] = path
+    end })
+    local request = kit.module('gemini', 'request').read(json.decode(ASKS.gemini), ctx)
+    eq(nil, kit.module('openai_chat', 'request').write(request, ctx).web_search_options)
+    eq({ 'tools.googleSearch' }, lost)
+  end)
+end)
+
+describe('a call of a custom tool in the history', function()
+  it('is a call of a function for a Chat upstream that knows no other', function()
+    local body = json.decode([[{"model":"m","input":[{"role":"user","content":"Hi"},
+      {"type":"custom_tool_call","call_id":"c","name":"patch","input":"*** \"x\""},
+      {"type":"custom_tool_call_output","call_id":"c","output":"done"}],
+      "tools":[{"type":"custom","name":"patch","description":"Patches."}]}]])
+    for _, known in ipairs({ false, true }) do
+      local ctx = kit.context({ settings = { custom_tools = known } })
+      local request = kit.module('openai_responses', 'request').read(body, ctx)
+      local written = kit.module('openai_chat', 'request').write(request, ctx)
+      local call = written.messages[2].tool_calls[1]
+      eq(known and 'custom' or 'function', call.type)
+      eq(known and '*** "x"' or '{"input":"*** \\"x\\""}',
+        known and call.custom.input or call['function'].arguments)
+      eq(call.type, written.tools[1].type)
+    end
+  end)
+end)
+
+describe('several answers', function()
+  it('are refused by name wherever one alone can be read', function()
+    local body = '{"model":"m","messages":[{"role":"user","content":"Hi"}],"n":2}'
+    for _, to in ipairs({ 'openai_chat', 'openai_responses', 'anthropic', 'gemini', 'ollama' }) do
+      local ctx = kit.context()
+      local request = kit.module('openai_chat', 'request').read(json.decode(body), ctx)
+      local ok, why = pcall(kit.module(to, 'request').write, request, ctx)
+      eq({ false, 400, 'n' }, { ok, why.status, why.param })
+    end
+  end)
+end)
+
+t.finish()
