@@ -87,11 +87,11 @@ for (const kind of Object.keys(KINDS)) {
 after(() => {
   const names = [...new Set([...CONCEPTS, ...FAILURES].map(({ name }) => name))];
   const width = Math.max(...[...cells.keys()].map((row) => row.length));
-  console.log(`${'whole, streamed'.padEnd(width)}  ${names.join(' ')}`);
+  console.log(`matrix ${'whole, streamed'.padEnd(width)}  ${names.join(' ')}`);
   for (const [row, marks] of cells) {
-    console.log(`${row.padEnd(width)}  ${names.map((name) => (
+    console.log(`matrix ${row.padEnd(width)}  ${names.map((name) => (
       (marks[name] ?? '').padEnd(name.length))).join(' ')}`);
   }
-  console.log('+ right, l told or unavoidable loss, - one side has no word for it, ! wrong');
-  console.log(`losses: ${[...notes].sort().join('; ')}`);
+  console.log('matrix + right, l told or unavoidable loss, - one side has no word for it, ! wrong');
+  console.log(`matrix losses: ${[...notes].sort().join('; ')}`);
 });

@@ -136,9 +136,13 @@ function ollama(body) {
 
 const SEEN = { openai: chat, responses, anthropic, gemini, ollama };
 
-/** What the vendor was asked last. A number that lost a digit is not the one that was asked. */
+/** What the vendor was asked last. */
 export function seen(kind, fake) {
-  const text = fake.last.body.toString();
+  return meaning(kind, fake.last.body.toString());
+}
+
+/** What a body asks. A number that lost a digit is not the one that was asked. */
+export function meaning(kind, text) {
   const inText = kind === 'openai' || kind === 'responses';
   return SEEN[kind](JSON.parse(inText ? text : text.replaceAll(`:${BIG}`, ':"BIG"')));
 }
