@@ -21,6 +21,7 @@ local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
 local stored = require('policy.stored')
+local told = require('policy.told')
 local upstreams = require('policy.upstreams')
 
 local M = { rules = rules.load }
@@ -43,6 +44,7 @@ route.load()
 
 function M.loaded()
   models.check()
+  told.finish()
   rules.finish()
 end
 

@@ -31,7 +31,7 @@ function M.context(q, target, from, to)
   local began = core.clock()
   return {
     model = target.model,
-    knowledge = knowledge.lookup(target.model, to),
+    knowledge = knowledge.lookup(target.model, to, target.upstream.id),
     id = core.id(),
     now = math.floor(core.now()),
     stream = q.stream or false,

@@ -35,8 +35,8 @@ local function answer_one(ex, op, provider, id, write)
   local model = type(id) == 'string' and find(provider, id)
   if model then
     local target = route.target(id, provider)
-    local known = target
-      and knowledge.lookup(target.model, target.upstream.first or op.protocol) or {}
+    local at = target and target.upstream
+    local known = at and knowledge.lookup(target.model, at.first or op.protocol, at.id) or {}
     ex:answer(200, HEADERS, json.encode(write(model, known)))
   else
     refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(tostring(id)))

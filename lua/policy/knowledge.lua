@@ -2,7 +2,10 @@
 ---
 --- Data. Patterns are globs over the model's name in lower case ('*' crosses everything); the first
 --- entry that matches counts, so what is special stands before what is general. What no entry knows
---- is nil, and a conversion then does what is safe with every upstream.
+--- is nil, and a conversion then does what is safe with every upstream. What a person says with
+--- px.knowledge{…} stands before all of it.
+
+local told = require('policy.told')
 
 local M = {}
 
@@ -202,15 +205,19 @@ local cache, cached = {}, 0
 ---
 --- @param model string The upstream's name of it.
 --- @param protocol string The protocol that it is spoken to in.
+--- @param provider? string The provider's id; without it nothing is known that is said of one.
 --- @return px.Knowledge
-function M.lookup(model, protocol)
-  local key = protocol .. ' ' .. model
+function M.lookup(model, protocol, provider)
+  local key = protocol .. ' ' .. (provider or '') .. ' ' .. model
   local known = cache[key]
   if not known then
     if cached == CACHE_MAX then
       cache, cached = {}, 0
     end
     known = find(model, protocol)
+    if told.count > 0 then
+      known = told.over(known, { model = model, protocol = protocol, provider = provider })
+    end
     cache[key], cached = known, cached + 1
   end
   return known

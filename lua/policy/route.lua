@@ -4,6 +4,7 @@
 local core = require('px.core')
 local lists = require('policy.lists')
 local models = require('policy.models')
+local near = require('px.near')
 local settings = require('px.settings')
 local upstreams = require('policy.upstreams')
 
@@ -171,29 +172,12 @@ function M.methods(path, ex)
   return known[1] and table.concat(known, ', ')
 end
 
-local function distance(a, b)
-  local row = {}
-  for j = 0, #b do
-    row[j] = j
-  end
-  for i = 1, #a do
-    local corner = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and corner or corner + 1
-      corner = row[j]
-      row[j] = math.min(cost, row[j] + 1, row[j - 1] + 1)
-    end
-  end
-  return row[#b]
-end
-
 --- The known path nearest to one that is not known.
 function M.nearest(path)
   local best, least
   for _, known in ipairs(paths) do
     local alias = exact['POST /v1' .. known] or exact['GET /v1' .. known]
-    local far = alias and math.huge or distance(path:sub(1, 200), known)
+    local far = alias and math.huge or near.distance(path:sub(1, 200), known)
     if not least or far < least then
       best, least = known, far
     end

@@ -110,5 +110,6 @@ end
 
 M.on = require('policy.rules').on
 M.models = require('policy.models').declare
+M.knowledge = require('policy.told').declare
 
 return M

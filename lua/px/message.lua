@@ -66,7 +66,7 @@ end
 
 local function params_of(message)
   local module = require('protocol.' .. message.protocol .. '.params')
-  local known = knowledge.lookup(message.model, message.protocol)
+  local known = knowledge.lookup(message.model, message.protocol, message.provider)
   return setmetatable({}, {
     __index = function(_, name)
       return module.get(message.body, name)

@@ -98,6 +98,7 @@ local function run_library()
     ['px.crypto'] = stand_in('crypto'), ['px.json'] = stand_in('json'),
     ['px.settings'] = {}, ['policy.rules'] = { on = function() end },
     ['policy.models'] = { declare = function() end },
+    ['policy.told'] = { declare = function() end },
   }
   for name, module in pairs(modules) do
     package.loaded[name] = module

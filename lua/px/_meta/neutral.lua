@@ -58,7 +58,8 @@
 --- @field keep? fun(response: table) For writers of Responses: takes a response that is complete.
 --- @field format_tool? string Set by request.write: the tool that stands for structured output.
 
---- What lua/policy/knowledge.lua says of one model. Every member may be nil: unknown.
+--- What lua/policy/knowledge.lua, and px.knowledge{…} before it, say of one model. Every member may be
+--- nil: unknown.
 --- @class px.Knowledge
 --- @field max_output? integer Cap of max_tokens.
 --- @field default_output? integer max_tokens to send where the protocol needs one and the client gave none.
@@ -88,6 +89,7 @@
 --- @field mixed_tools? boolean Gemini: hosted tools may stand beside functions.
 --- @field format_with_tools? boolean Gemini: structured output may stand beside functions.
 --- @field file_urls? boolean Gemini: false where fileData takes no foreign address.
+--- @field refuses? string[] Paths in the body that the model refuses: they are left out, and noted as lost.
 
 --- @class px.Request
 --- @field model string

@@ -49,6 +49,20 @@ function px.on(phase, match, fn) end
 --- @param map table<string, string>
 function px.models(map) end
 
+--- What px.knowledge takes: whom it is about, and what is known of it.
+---
+--- @class px.Told : px.Knowledge
+--- @field model? string|string[] Globs: the upstream's name of the model, in any case.
+--- @field protocol? string|string[] Globs: the protocol that it is spoken to in.
+--- @field provider? string|string[] Globs: the provider's id.
+
+--- Says what a model is like, while a file of rules is loaded. Of several entries that match the
+--- first one that has a member says it, and all of them before the shipped table; `false` takes
+--- back what that says.
+---
+--- @param entry px.Told
+function px.knowledge(entry) end
+
 --- The object of `request` and `attempt` rules: one message in one protocol.
 ---
 --- Paths are those of error messages: `messages[0].content`, counted from 0, `messages[*].name` for

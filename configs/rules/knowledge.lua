@@ -1,0 +1,5 @@
+-- What a model takes, where the gateway does not know it or knows better than it should. Say only
+-- what differs; the first entry that matches counts, and yours before the shipped ones. All members
+-- are in docs/lua.md. Nothing here is active until the dashes go.
+--
+-- px.knowledge{ model = 'my-model*', max_output = 8192, no_stop = true }

@@ -1,0 +1,129 @@
+--- What a person says of models with px.knowledge.
+
+local engine = require('engine')
+local t = require('harness')
+
+local describe, it, eq, raises = t.describe, t.it, t.eq, t.raises
+
+local SETTINGS = { providers = { oa = { type = 'openai' }, an = { type = 'anthropic' } } }
+
+--- Loads the table afresh with these entries.
+local function load(...)
+  engine.load(SETTINGS)
+  local told = require('policy.told')
+  for _, entry in ipairs({ ... }) do
+    told.declare(entry)
+  end
+  told.finish()
+  return require('policy.knowledge').lookup, told
+end
+
+describe('px.knowledge', function()
+  it('says before the shipped table, and only what it says', function()
+    local lookup = load({ model = 'gpt-4o*', max_output = 77, no_stop = true })
+    local known = lookup('gpt-4o-mini', 'openai_chat', 'oa')
+    eq({ 77, true, true }, { known.max_output, known.no_stop, known.max_completion_tokens })
+    eq(32768, lookup('gpt-4.1', 'openai_chat', 'oa').max_output)
+  end)
+
+  it('knows models that the shipped table does not', function()
+    local lookup = load({ protocol = 'ollama', model = { 'mine*', '!mine-old' },
+      thinking = 'always', effort = { 'low', 'high' } })
+    eq({ 'low', 'high' }, lookup('Mine-2', 'ollama').effort)
+    eq(nil, lookup('mine-old', 'ollama').effort)
+    eq(nil, lookup('mine-2', 'openai_chat').effort)
+  end)
+
+  it('matches models in any case', function()
+    eq(5, load({ model = 'My-Model', max_output = 5 })('MY-MODEL', 'openai_chat').max_output)
+  end)
+
+  it('takes the first entry that has a member', function()
+    local lookup = load({ model = 'a*', max_output = 1 }, { model = 'a*', max_output = 2,
+      default_output = 3 })
+    eq({ 1, 3 }, { lookup('ab', 'anthropic').max_output, lookup('ab', 'anthropic').default_output })
+  end)
+
+  it('is of one provider where it says so', function()
+    local lookup = load({ provider = 'oa', max_output = 9 })
+    eq(9, lookup('m', 'openai_chat', 'oa').max_output)
+    eq(nil, lookup('m', 'openai_chat', 'an').max_output)
+    eq(nil, lookup('m', 'openai_chat').max_output)
+  end)
+
+  it('takes back what is shipped with false', function()
+    local lookup = load({ model = 'gpt-5*', effort = false, no_sampling = false })
+    local known = lookup('gpt-5', 'openai_chat', 'oa')
+    eq({ nil, false }, { known.effort, known.no_sampling })
+    eq(128000, known.max_output)
+  end)
+
+  it('adds what entries refuse', function()
+    local lookup = load({ model = 'm', refuses = { 'a' } }, { model = '*', refuses = { 'b' } })
+    eq({ 'a', 'b' }, lookup('m', 'openai_chat').refuses)
+    eq({ 'b' }, lookup('n', 'openai_chat').refuses)
+  end)
+
+  it('does not change the shipped table', function()
+    load({ model = 'gpt-4o', max_output = 1 })('gpt-4o', 'openai_chat')
+    eq(16384, load()('gpt-4o', 'openai_chat').max_output)
+  end)
+
+  local MISTAKES = {
+    { 'unknown member "max_ouput"; did you mean "max_output"?', { model = 'm', max_ouput = 1 } },
+    { 'unknown member "models"; did you mean "model"?', { models = 'm', no_stop = true } },
+    { 'unknown member "1"', { 'm', no_stop = true } },
+    { 'there is no provider "aa"; did you mean "an"?', { provider = 'aa', no_stop = true } },
+    { 'there is no protocol "openai-chat"; did you mean "openai_chat"?',
+      { protocol = 'openai-chat', no_stop = true } },
+    { 'model must be a glob', { model = 7, no_stop = true } },
+    { 'model must be a glob', { model = {}, no_stop = true } },
+    { 'model must be a glob', { model = { 'a', 1 }, no_stop = true } },
+    { 'no_stop must be true or false', { model = 'm', no_stop = 'yes' } },
+    { 'max_output must be a positive whole number', { model = 'm', max_output = 1.5 } },
+    { 'max_output must be a positive whole number', { model = 'm', max_output = -1 } },
+    { 'max_output must be a positive whole number', { model = 'm', max_output = true } },
+    { 'thinking must be one of none, budget', { model = 'm', thinking = 'on' } },
+    { 'effort must be a list', { model = 'm', effort = { 'low', 'extreme' } } },
+    { 'effort must be a list', { model = 'm', effort = 'low' } },
+    { 'refuses must be a list', { model = 'm', refuses = {} } },
+    { 'refuses must be a list', { model = 'm', refuses = { 1 } } },
+    { 'say whom it is about', { no_stop = true } },
+    { 'says nothing', { model = 'm' } },
+  }
+  for _, case in ipairs(MISTAKES) do
+    it('refuses: ' .. case[1], function()
+      raises(case[1], function()
+        load(case[2])
+      end)
+    end)
+  end
+
+  it('names the place of a mistake', function()
+    raises('told_spec.lua:', function()
+      load({ model = 'm', odd = 1 })
+    end)
+    raises('takes a table', function()
+      load('m')
+    end)
+  end)
+
+  it('refuses more paths than an entry may have', function()
+    local paths = {}
+    for i = 1, 65 do
+      paths[i] = 'p' .. i
+    end
+    raises('at most 64', function()
+      load({ model = 'm', refuses = paths })
+    end)
+  end)
+
+  it('is not called later', function()
+    local _, told = load()
+    raises('while a file of rules is loaded', function()
+      told.declare({ model = 'm', no_stop = true })
+    end)
+  end)
+end)
+
+t.finish()
