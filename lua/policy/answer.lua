@@ -142,7 +142,7 @@ function M.relay(q, at, status)
   local ex = q.ex
   local tap = (rules.done or q.stores) and q.speaks.stream.tap or nil
   M.whole[ex] = true
-  local ok, code, words = ex:relay(status, RELAY_HEADERS, 'json', tap)
+  local ok, code, words = ex:relay(status, sink.relayed(q, RELAY_HEADERS), 'json', tap)
   q.status = status
   if ok then
     if q.stores then
@@ -243,7 +243,8 @@ local function relay_stream(q, at, status, ctx)
   q.status = status
   q.body = nil
   local framing = stream.framing or 'sse'
-  local ok, code, words = ex:relay(status, STREAM_HEADERS, framing, stream.tap, stream.keepalive)
+  local ok, code, words = ex:relay(status, sink.relayed(q, STREAM_HEADERS), framing, stream.tap,
+    stream.keepalive)
   local found = ex:tapped()
   local complete, usage = stream.tapped(found)
   q.usage = usage

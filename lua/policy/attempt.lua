@@ -1,6 +1,7 @@
 --- One attempt: the request in the form that one upstream expects, sent to it, and its answer given
 --- to the client.
 
+local adapt = require('policy.adapt')
 local answer = require('policy.answer')
 local core = require('px.core')
 local estimate = require('protocol._estimate')
@@ -28,6 +29,9 @@ end
 --- What the conversion of one request knows, and where it says what it lost.
 function M.context(q, target, from, to)
   local losses, seen = {}, {}
+  for i, path in ipairs(q.removed or {}) do
+    losses[i], seen[path] = path, true
+  end
   local began = core.clock()
   return {
     model = target.model,
@@ -170,10 +174,11 @@ local function shape(q, at)
 end
 
 --- The upstream refused: its words go to the client.
-local function refused(q, at, status)
+---
+--- @param text string The refusal's body.
+local function refused(q, at, status, text)
   local ex = q.ex
   local headers = ex:reply_headers()
-  local text = ex:collect(REFUSAL_LIMIT) or ''
   if status < 400 then
     q.failed = 'internal'
     q.status = refuse.answer(ex, q.speaks, {
@@ -231,20 +236,26 @@ function M.exchange(q, at, quietly)
     shape(q, at)
   end
   local options = q.stream and at.account.stream_options or at.account.options
-  local status, code, text = ex:send(at.url, at.headers, at.body, options)
-  if quietly and (not status or status ~= 200) then
-    ex:cancel()
-    return nil
-  elseif not status then
-    q.failed = code
-    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
-      refuse.without_secret(text, at.account)))
-    return nil
-  elseif status < 200 or status > 299 then
-    refused(q, at, status)
-    return nil
+  adapt.before(q, at)
+  while true do
+    local status, code, text = ex:send(at.url, at.headers, at.body, options)
+    if quietly and (not status or status ~= 200) then
+      ex:cancel()
+      return nil
+    elseif not status then
+      q.failed = code
+      q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
+        refuse.without_secret(text, at.account)))
+      return nil
+    elseif status >= 200 and status <= 299 then
+      return status
+    end
+    local words = ex:collect(REFUSAL_LIMIT) or ''
+    if not adapt.after(q, at, status, words) then
+      refused(q, at, status, words)
+      return nil
+    end
   end
-  return status
 end
 
 local function send(q, target, at)
@@ -264,6 +275,7 @@ local function send(q, target, at)
       q.status = refuse.answer(ex, q.speaks, failure)
       return
     end
+    at.ctx = ctx
   end
   local status = M.exchange(q, at)
   if status then

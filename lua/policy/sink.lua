@@ -15,8 +15,21 @@ local NO_CONTENT = M.NO_CONTENT
 
 local function lost_header(ctx)
   if ctx and ctx.losses and #ctx.losses > 0 then
-    return table.concat(ctx.losses, ','):gsub('[^\32-\126]', '?'):sub(1, 1024)
+    return (table.concat(ctx.losses, ','):gsub('[^\32-\126]', '?'):sub(1, 1024))
   end
+end
+
+--- Headers of a relayed answer: those given, and what was left out of its request.
+function M.relayed(q, headers)
+  local lost = lost_header({ losses = q.removed })
+  if not lost then
+    return headers
+  end
+  local out = { ['x-proxima-lost'] = lost }
+  for name, value in pairs(headers) do
+    out[name] = value
+  end
+  return out
 end
 
 --- Headers of a whole answer.

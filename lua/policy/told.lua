@@ -12,6 +12,9 @@ local M = {}
 
 local REFUSES_MAX = 64
 
+-- Tells whether a path is one.
+local EMPTY = require('px.body').new('{}')
+
 local EFFORTS = { 'off', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max' }
 local THINKING = { 'none', 'budget', 'both', 'adaptive', 'always', 'level', 'switch' }
 local THINKING_OFF = { 'disabled', 'between_tools' }
@@ -122,7 +125,7 @@ end
 function CHECKS.paths(value)
   local fits = type(value) == 'table' and #value > 0 and #value <= REFUSES_MAX
   for _, path in ipairs(fits and value or {}) do
-    fits = fits and type(path) == 'string' and path ~= ''
+    fits = fits and type(path) == 'string' and pcall(EMPTY.get, EMPTY, path)
   end
   return fits or nil, 'a list of at most 64 paths in the body, such as { \'logit_bias\' }'
 end

@@ -14,6 +14,7 @@ local M = {}
 --- @field accounts table[] Enabled ones, by priority.
 --- @field disabled string[] Names of the others.
 --- @field speaks table<string, string> Protocol: path.
+--- @field adapt boolean A request is asked once more without what it refuses.
 
 local by_id, ordered = {}, {}
 
@@ -74,6 +75,7 @@ local function upstream_of(id, config)
     label = config.label or provider.label,
     settings = config.settings or {},
     loss = config.loss,
+    adapt = config.adapt ~= false,
     models = config.models or {},
     accounts = {},
     disabled = {},

@@ -89,6 +89,7 @@ static const struct px_config_rule provider_members[] = {
     { "ca_file", STRING, .form = PX_FORM_PATH },
     { "http2", BOOLEAN, .standard = "false" },
     { "loss", STRING, .form = PX_FORM_WORD, .words = loss_words, .standard = "\"record\"" },
+    { "adapt", BOOLEAN, .standard = "true" },
     { "models", LIST, .item = &text, .standard = "[]" },
     { "enabled", BOOLEAN, .standard = "true" },
     { 0 },

@@ -110,6 +110,8 @@ end
 function Exchange:send(url, headers, body, options)
   self.sent_to = { url = url, headers = headers, options = options,
     body = type(body) == 'userdata' and body:text() or body }
+  self.sends = (self.sends or 0) + 1
+  self.upstream = self.replies and self.replies[self.sends] or self.upstream
   local reply = self.upstream
   if not reply.status then
     return nil, reply.code, reply.text

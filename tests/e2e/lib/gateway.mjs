@@ -69,9 +69,17 @@ export function configFor(port, { oa, an } = {}, more = {}) {
     providers.an = { type: 'anthropic', base_url: an.url,
       accounts: [{ name: 'b', api_key: an.key }] };
   }
+  const all = { ...providers, ...more.providers };
+  for (const provider of Object.values(all)) {
+    // A member that a conversion should not have sent must be seen, not left out by a second try.
+    // Tests about that name the member, undefined for the default.
+    if (provider.type !== 'demo' && !('adapt' in provider)) {
+      provider.adapt = false;
+    }
+  }
   return { listen: [{ address: '127.0.0.1', port }], workers: 2, data_dir: 'data', scripts: './',
     clients: [{ name: 'me', key: KEY }], default_provider: oa ? 'oa' : an ? 'an' : 'demo',
-    ...more, providers: { ...providers, ...more.providers } };
+    ...more, providers: all };
 }
 
 /** Runs the program to its end: for commands and for starts that must fail. */
