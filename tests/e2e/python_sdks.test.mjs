@@ -1,25 +1,24 @@
-// The vendors' Python SDKs through the gateway, in front of upstreams of both protocols.
+// The vendors' Python SDKs through the gateway, over vendors of every protocol. They check types
+// that the ones in JavaScript let pass.
 
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { openaiError } from '../upstream/openai.mjs';
-import { anthropicError } from '../upstream/anthropic.mjs';
 import { KEY, childEnv } from './lib/gateway.mjs';
-import { useStage } from './lib/stage.mjs';
+import { KINDS, useFive } from './lib/five.mjs';
 import { within } from './lib/wait.mjs';
-import { MODEL, TWO_CALLS, USAGE } from './scenarios/shared.mjs';
+import { TWO_CALLS, USAGE } from './scenarios/shared.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const stage = useStage({ keepsConnections: true });
+const five = useFive();
 
-/** One Python process that runs cases of one SDK. */
+/** One Python process that runs cases of one SDK. Warnings are errors there. */
 class Python {
   constructor(script) {
     this.child = spawn(`${HERE}.venv/bin/python`, ['-u', `${HERE}python/${script}`],
-      { env: childEnv({ BASE: stage.gw.url, KEY, PYTHONDONTWRITEBYTECODE: '1' }),
+      { env: childEnv({ BASE: five.gw.url, KEY, PYTHONDONTWRITEBYTECODE: '1' }),
         stdio: ['pipe', 'pipe', 'inherit'] });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
@@ -37,46 +36,52 @@ class Python {
   }
 }
 
+const TEXT = { text: 'Grüße 🌍', usage: USAGE };
+const THINKERS = { openai: 'gpt-5-mini', responses: 'gpt-5-mini' };
+
 /** What the upstream does in each case. */
 const PLAY = {
-  text: (fake) => fake.script((x) => fake.say(x, { text: 'Grüße 🌍', usage: USAGE })),
-  stream: (fake) => fake.script((x) => fake.say(x, { text: 'Grüße 🌍', usage: USAGE })),
-  tools: (fake) => fake.script((x) => fake.say(x, { text: 'Looking.', calls: TWO_CALLS })),
-  rate_limit: (fake, kind) => fake.script(kind === 'openai'
-    ? openaiError(429, 'rate_limit_error', 'rate_limit_exceeded', 'slow down', { 'retry-after': 7 })
-    : anthropicError(429, 'rate_limit_error', 'slow down', { 'retry-after': 7 })),
-  overloaded: (fake, kind) => fake.script(kind === 'openai'
-    ? openaiError(503, 'server_error', 'server_is_overloaded', 'busy')
-    : anthropicError(529, 'overloaded_error', 'busy')),
-  cut: (fake) => fake.script((x) => {
-    const whole = fake.say(x, { text: 'Half of the answer', step: 4 });
-    return { ...whole, pieces: whole.pieces.slice(0, 5), finish: 'cut' };
-  }),
+  text: ({ say }) => say(TEXT),
+  stream: ({ say }) => say(TEXT),
+  call: ({ say }) => say({ calls: [TWO_CALLS[0]] }),
+  tools: ({ say }) => say({ text: 'Looking.', calls: TWO_CALLS }),
+  thinking: ({ say }) => say({ thinking: 'Let me think.', signature: 'c2lnbmVk', text: 'Aha' }),
+  thinking_stream: ({ say }) => say({ thinking: 'Let me think.', signature: 'c2lnbmVk',
+    text: 'Aha' }),
+  rate_limit: ({ refuse }) => refuse('slow down'),
+  rate_limit_stream: ({ refuse }) => refuse('slow down'),
+  broken: ({ breakOff }) => breakOff(),
+  cut: ({ cut }) => cut(),
   models: () => {},
 };
 
 const CLAIM = {
   text: 'a reply is read with its usage',
   stream: 'a stream gives the same text and usage',
-  tools: 'parallel tool calls are joined without mixing, and their results are accepted',
-  rate_limit: 'a 429 raises RateLimitError with retry-after',
-  overloaded: 'an overloaded upstream raises InternalServerError',
+  call: 'a call is read whole',
+  tools: 'parallel calls are joined without mixing, and their results are accepted',
+  thinking: 'thoughts are read',
+  thinking_stream: 'thoughts are read from a stream',
+  rate_limit: 'a 429 raises the SDK\'s own error',
+  rate_limit_stream: 'a 429 raises it for a stream too',
+  broken: 'an error within a stream raises',
   cut: 'a stream that broke off raises',
   models: 'models are listed',
 };
 
-for (const sdk of ['openai', 'anthropic']) {
-  for (const [name, kind] of [['oa', 'openai'], ['an', 'anthropic']]) {
-    describe(`the Python SDK of ${sdk} and an upstream of kind ${kind}`, () => {
+for (const sdk of ['openai', 'responses', 'anthropic', 'gemini', 'ollama']) {
+  for (const kind of Object.keys(KINDS)) {
+    describe(`the Python SDK of ${sdk} over ${kind}`, () => {
       let python;
       before(() => { python = new Python(`${sdk}_cases.py`); });
       after(() => python.end());
       for (const [id, claim] of Object.entries(CLAIM)) {
         test(claim, async () => {
-          const fake = stage[name];
-          PLAY[id](fake, kind);
-          await python.run(id, `${name}:${MODEL[kind]}`);
-          assert.deepEqual(fake.refusals, []);
+          const upstream = five.of(kind);
+          const thinks = id.startsWith('thinking') && THINKERS[kind];
+          PLAY[id](upstream);
+          await python.run(id, thinks ? `to_${kind}:${thinks}` : upstream.model);
+          assert.deepEqual(upstream.fake.refusals, []);
         });
       }
     });

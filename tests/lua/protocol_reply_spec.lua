@@ -98,8 +98,9 @@ describe('a list of models', function()
   end)
 
   it('of Anthropic', function()
-    eq('{"data":[{"created_at":"1970-01-02T00:00:00Z","display_name":"A","id":"a","type":"model"},'
-      .. '{"created_at":"1970-01-01T00:00:00Z","display_name":"b","id":"b","type":"model"}],'
+    eq('{"data":[{"created_at":"1970-01-02T00:00:00Z","display_name":"A","id":"a",'
+      .. '"lifecycle":"active","type":"model"},{"created_at":"1970-01-01T00:00:00Z",'
+      .. '"display_name":"b","id":"b","lifecycle":"active","type":"model"}],'
       .. '"first_id":"a","has_more":false,"last_id":"b"}', json.encode(claude.models(MODELS)))
     eq('{"data":[],"first_id":null,"has_more":false,"last_id":null}',
       json.encode(claude.models({})))

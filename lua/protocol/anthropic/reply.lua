@@ -144,6 +144,7 @@ local function model_of(model)
     id = model.id,
     display_name = model.display_name or model.id,
     created_at = retry.iso(model.created or 0),
+    lifecycle = 'active',  -- The SDK for Python wants one.
   }
 end
 

@@ -6,14 +6,19 @@ One process serves all cases of a file, since importing an SDK takes longer than
 import json
 import sys
 import traceback
+import warnings
+
+TEXT = "Grüße 🌍"
 
 
 def serve(cases):
-    """`cases` maps a name to a function of the model's name."""
+    """`cases` maps a name to a function of the model's name. A warning fails its case."""
     for line in sys.stdin:
         name, model = line.split()
         try:
-            cases[name](model)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                cases[name](model)
             result = {"ok": True}
         except Exception:
             result = {"ok": False, "error": traceback.format_exc()}
@@ -27,3 +32,13 @@ def collect_cases(namespace):
         for name, value in namespace.items()
         if name.startswith("case_")
     }
+
+
+def must_raise(what, kinds, words):
+    """Runs `what`, which must raise one of `kinds` with `words` in it."""
+    try:
+        what()
+    except kinds as error:
+        assert words in str(error), str(error)
+    else:
+        raise AssertionError("no error was raised")
