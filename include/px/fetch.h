@@ -43,6 +43,9 @@ struct px_fetch_request {
     struct px_str ca_file;  ///< CAs to trust instead of the system's; empty: the system's.
     bool streamed;          ///< A long stream of small pieces is expected: smaller buffers.
     bool http2;             ///< Offer HTTP/2 (https only, never h2c).
+    /// Connect to public addresses alone, whatever the name says: for URLs that strangers give. On
+    /// a connection of its own; not with a proxy, which would do the look-up.
+    bool guarded;
     struct px_fetch_times times;
 };
 

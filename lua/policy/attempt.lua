@@ -7,6 +7,7 @@ local core = require('px.core')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
 local knowledge = require('policy.knowledge')
+local media = require('policy.media')
 local message = require('px.message')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
@@ -90,7 +91,12 @@ function M.written(q, target, to)
     return nil, failure
   end
   request.model = target.model
-  local ok, body = pcall(route.protocol(to).request.write, request, ctx)
+  local writer = route.protocol(to).request
+  failure = media.resolve(q, request, writer.wants_bytes, ctx)
+  if failure then
+    return nil, failure
+  end
+  local ok, body = pcall(writer.write, request, ctx)
   if not ok and type(body) == 'table' and body.status then
     return nil, {
       status = body.status, code = body.code or 'bad_request', message = body.message,

@@ -115,6 +115,10 @@ static bool connect_text(const struct px_fetch *fetch, const char *host, const c
         snprintf(text, size, "the name of the proxy %s has no address", via);
         return true;
     case CURLE_COULDNT_CONNECT:
+        if (fetch->forbidden) {
+            snprintf(text, size, "%s has no public address", host);
+            return true;
+        }
         snprintf(text, size, "cannot connect to %s%s: %s", fetch->proxy_url ? "the proxy " : "",
                  via, os ? strerror_r((int)os, reason, sizeof(reason)) : words);
         return true;

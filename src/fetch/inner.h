@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "gate.h"
+#include "guard.h"
 #include "head.h"
 #include "lane.h"
 #include "px/fetch.h"
@@ -51,6 +52,8 @@ struct px_fetch {
     bool http2;      ///< HTTP/2 is offered.
     bool spoiled;    ///< The easy handle is in a state that nobody knows.
     bool streamed;
+    bool guarded;    ///< Only public addresses.
+    bool forbidden;  ///< An address was refused because of that.
 
     enum fetch_phase phase;
     enum px_fetch_failure failure;

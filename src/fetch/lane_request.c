@@ -16,7 +16,7 @@ static bool is_localhost(struct px_str host)
 
 bool px_lane_takes(const struct px_fetch_request *request, const struct px_target *target)
 {
-    return !px_lane_off && !target->secure && !request->proxy.len &&
+    return !px_lane_off && !target->secure && !request->proxy.len && !request->guarded &&
            (target->numeric || is_localhost(target->host));
 }
 

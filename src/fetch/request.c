@@ -56,6 +56,9 @@ static enum px_status check(const struct px_fetch_request *request, struct px_er
     if (px_str_eq(method, PX_STR("CONNECT"))) {
         return px_fail(err, PX_EINVAL, "CONNECT is not for requests");
     }
+    if (request->guarded && request->proxy.len) {
+        return px_fail(err, PX_EINVAL, "a guarded request takes no proxy");
+    }
     if (memchr(request->ca_file.ptr ? request->ca_file.ptr : "", '\0', request->ca_file.len)) {
         return px_fail(err, PX_EINVAL, "the name of the CA file holds a zero byte");
     }
@@ -128,6 +131,7 @@ void px_request_copy_front(struct px_fetch *fetch, const struct px_fetch_request
     }
     fetch->times = request->times;
     fetch->streamed = request->streamed;
+    fetch->guarded = request->guarded;
 }
 
 enum px_status px_request_copy(const struct px_fetch_request *request, struct px_fetch **out,

@@ -126,6 +126,10 @@ curl_socket_t px_on_open_socket(void *user, curlsocktype purpose, struct curl_so
     if (!fetch->proxy.local) {
         px_gate_found(&fetcher->gate, &fetch->pass, px_loop_now(fetcher->loop));
     }
+    if (fetch->guarded && !px_address_is_public(&address->addr)) {
+        fetch->forbidden = true;
+        return CURL_SOCKET_BAD;
+    }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                     address->protocol);
     if (fd >= 0 && !add(fetcher, fd, true)) {

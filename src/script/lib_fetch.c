@@ -98,4 +98,5 @@ void px_lua_open_fetch(lua_State *L)
     lua_newtable(L);
     lua_pushcfunction(L, l_fetch);
     lua_setfield(L, -2, "fetch");
+    px_lua_add_media(L);
 }

@@ -49,6 +49,7 @@ struct px_vm {
     struct px_pool pool;
     size_t used;           ///< Bytes that the state holds.
     size_t base;           ///< Of them, after loading.
+    size_t media;          ///< Transfers of px.transfer.fetch_all() that run.
     uint64_t load_end_ns;  ///< While loading: when it must be done.
     unsigned nesting;      ///< Coroutines of scripts inside each other.
     int handle_ref, failed_ref, done_ref;
@@ -128,6 +129,10 @@ void px_lua_open_cache(lua_State *L);
 void px_lua_open_core(lua_State *L);
 void px_lua_open_vector(lua_State *L);
 void px_lua_open_fetch(lua_State *L);
+
+/// Adds fetch_all() to the module on top of the stack.
+void px_lua_add_media(lua_State *L);
+
 void px_lua_open_crypto(lua_State *L);
 void px_lua_open_body(lua_State *L);
 void px_lua_open_run(lua_State *L);

@@ -186,8 +186,12 @@ static const struct px_config_rule log_members[] = {
 
 static const struct px_config_rule fetch_members[] = {
     { "allow", LIST, .item = &text, .standard = "[]" },
-    { "media", BOOLEAN | LIST, .form = PX_FORM_NO, .flags = PX_CONFIG_LATER, .item = &text,
-      .standard = "false" },
+    { "media", BOOLEAN | LIST, .form = PX_FORM_NO, .item = &text, .standard = "false" },
+    { "media_size", STRING | NUMBER, .form = PX_FORM_SIZE, .min = KIB, .max = 256 * MIB,
+      .standard = "\"10MiB\"" },
+    { "media_total", STRING | NUMBER, .form = PX_FORM_SIZE, .min = KIB, .max = 256 * MIB,
+      .standard = "\"20MiB\"" },
+    { "media_timeout", NUMBER, .form = PX_FORM_NUMBER, .min = 0.1, .max = 600, .standard = "20" },
     { 0 },
 };
 

@@ -11,6 +11,7 @@ local HOMES = {
   ['src/script/lib_core.c'] = { functions = 'core' },
   ['src/script/lib_crypto.c'] = { functions = 'crypto' },
   ['src/script/lib_fetch.c'] = { [''] = 'transfer' },
+  ['src/script/lib_media.c'] = { [''] = 'transfer' },
   ['src/script/body.c'] = { methods = 'Body', [''] = 'body' },
   ['src/script/run_request.c'] = { methods = 'Exchange' },
   ['src/script/run_reply.c'] = { methods = 'Exchange' },

@@ -138,4 +138,13 @@ function M.write(request, ctx)
   return json.object(body)
 end
 
+--- Tells whether a block that names an address is worth its bytes to an upstream of this protocol.
+---
+--- @param block px.Block
+--- @param ctx px.Context
+--- @return boolean
+function M.wants_bytes(block, ctx)
+  return (ctx.knowledge or {}).file_urls == false and not block.url:find('^https?://[%w.]*youtu')
+end
+
 return M

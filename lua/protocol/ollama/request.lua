@@ -12,6 +12,11 @@ local read = require('protocol._read')
 local reply = require('protocol.ollama.reply')
 local schema = require('protocol.ollama._schema')
 
+-- Documents that are text: others are nothing to it, even whole.
+local TEXTS = {
+  csv = true, json = true, log = true, md = true, txt = true, xml = true, yaml = true, yml = true,
+}
+
 local M = {}
 
 M.streams_by_default = true
@@ -336,6 +341,20 @@ function M.write(request, ctx)
   }
   note_rest(request, lost)
   return json.object(body)
+end
+
+--- Tells whether a block that names an address is worth its bytes to an upstream of this protocol.
+---
+--- @param block px.Block
+--- @param ctx px.Context
+--- @return boolean
+function M.wants_bytes(block, ctx)
+  local kind = block.kind
+  if kind == 'document' then
+    local ending = block.url:gsub('[?#].*$', ''):match('%.(%w+)$')
+    return (block.media or ''):find('^text/') ~= nil or TEXTS[(ending or ''):lower()] or false
+  end
+  return kind == 'image' or (kind == 'audio' and (ctx.knowledge or {}).audio or false)
 end
 
 return M

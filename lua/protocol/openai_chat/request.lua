@@ -381,4 +381,12 @@ function M.write(request, ctx)
   return json.object(body)
 end
 
+--- Tells whether a block that names an address is worth its bytes to an upstream of this protocol.
+---
+--- @param block px.Block
+--- @return boolean
+function M.wants_bytes(block)
+  return block.kind == 'document' or block.kind == 'audio'
+end
+
 return M

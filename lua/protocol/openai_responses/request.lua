@@ -293,4 +293,12 @@ function M.write(request, ctx)
   return json.object(body)
 end
 
+--- Tells whether a block that names an address is worth its bytes to an upstream of this protocol.
+---
+--- @param block px.Block
+--- @return boolean
+function M.wants_bytes(block)
+  return block.kind == 'audio'
+end
+
 return M

@@ -103,6 +103,15 @@ local transfer = {}
 --- @return string? err
 function transfer.fetch(url, headers, body, options) end
 
+--- Asks for up to 8 URLs at once. Waits for all.
+--- @param list { url: string, guarded: boolean? }[] `guarded`: only public addresses.
+--- @param headers? table<string, string>
+--- @param limit number Bytes that each may have.
+--- @param timeout number Seconds for each.
+--- @return { status: integer?, headers: table<string, string>?, body: string?, bytes: integer?, error: string? }[]? answers
+---   Bodies in base64; nil when too many are under way.
+function transfer.fetch_all(list, headers, limit, timeout) end
+
 -- px.body -----------------------------------------------------------------------------------------
 
 --- A JSON body that is read and changed without being decoded. `#body` is its length.

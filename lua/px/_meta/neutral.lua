@@ -267,6 +267,8 @@
 ---   request.stateful            requests may go on from earlier answers: see lua/policy/stored.lua
 ---   request.at_once(body, ctx)  for a request that needs no model: the answer's body, else nil; takes the
 ---                               px.Body, undecoded (Ollama: loading a model)
+---   request.wants_bytes(block, ctx)  whether a block with a `url` is worth its bytes to an upstream of this
+---                               protocol, which takes no URL there: it is then fetched if it may be
 ---   stream.framing              'sse' (default) or 'lines': one JSON text a line; the reader is then called
 ---                               as read('message', line), and the writer returns whole lines
 --- ctx.array asks the stream writer for one JSON array; ctx.path is the client's path.

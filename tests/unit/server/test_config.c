@@ -62,7 +62,6 @@ static const struct {
     { "{" BASE ",\n\"timeouts\":{\"idle\":null}}",
       "E p.json:2:20: timeouts.idle: expected a number from 0 to 86400, found null" },
     { "{" BASE ",\n\"fetch\":{\"media\":true}}",
-      "W p.json:2:18: fetch.media: has no effect in this version\n"
       "E p.json:2:18: fetch.media: expected false or a list, found true" },
     // -- Providers
     { PROVIDER("\n\"base_url\":\"ftp://x\""),

@@ -48,7 +48,8 @@ static void test_defaults_stand_where_nothing_is_said(void **state)
         config->lua_json.ptr,
         "{\"default_provider\":null,\"clients\":[\"me\"],\"providers\":{},\"models\":{},"
         "\"fallback\":{},\"prompt\":[],\"params\":[],\"headers\":[],\"fetch\":{\"allow\":[],"
-        "\"media\":false},\"timeouts\":{\"head\":10,\"keep_alive\":75,\"connect\":10,"
+        "\"media\":false,\"media_size\":10485760,\"media_total\":20971520,\"media_timeout\":20},"
+        "\"timeouts\":{\"head\":10,\"keep_alive\":75,\"connect\":10,"
         "\"first_byte\":120,\"idle\":120,\"total\":0,\"shutdown\":30},\"vars\":{}}",
         config->lua_json.len);
     px_config_free(config);
@@ -112,7 +113,8 @@ static void test_lua_gets_everything_resolved(void **state)
     snprintf(expected, sizeof(expected),
              "{\"default_provider\":\"a\",\"clients\":[\"me\"],\"providers\":{"
              "\"a\":{\"type\":\"openai\",\"base_url\":\"https://h/v1\",\"headers\":{},"
-             "\"http2\":false,\"loss\":\"record\",\"models\":[],\"enabled\":true,\"settings\":{},"
+             "\"http2\":false,\"loss\":\"record\",\"adapt\":true,\"models\":[],\"enabled\":true,"
+             "\"settings\":{},"
              "\"accounts\":[{\"name\":\"1\",\"api_key\":\"sk-from-a-file\",\"priority\":100,"
              "\"weight\":1,\"models\":[],\"not_models\":[],\"headers\":{},\"enabled\":true,"
              "\"settings\":{\"project\":\"123\"},\"proxy\":\"http://u:p@common:1\","
@@ -121,6 +123,7 @@ static void test_lua_gets_everything_resolved(void **state)
              "\"models\":[],\"not_models\":[],\"headers\":{},\"enabled\":true,\"settings\":{},"
              "\"ca_file\":\"%s/own\"}]},"
              "\"b\":{\"type\":\"demo\",\"headers\":{},\"http2\":false,\"loss\":\"record\","
+             "\"adapt\":true,"
              "\"models\":[],\"enabled\":true,\"settings\":{\"region\":\"eu\"},"
              "\"accounts\":[{\"name\":\"1\",\"api_key\":\"123\",\"priority\":100,\"weight\":1,"
              "\"models\":[],\"not_models\":[],\"headers\":{},\"enabled\":true,\"settings\":{}}]}},"
