@@ -97,6 +97,31 @@ describe('a call of a custom tool in the history', function()
   end)
 end)
 
+describe('a call of a custom tool', function()
+  local CALL = {
+    { kind = 'tool_start', index = 0, id = 'c', name = 'patch', custom = true },
+    { kind = 'args', index = 0, text = 'a "b"\n' }, { kind = 'args', index = 0, text = '\\ é' },
+    { kind = 'block_stop', index = 0 }, { kind = 'finish', reason = 'tool' },
+  }
+
+  it('is an object with one text for a client of Anthropic, in pieces too', function()
+    for _, pieces in ipairs({ 2, 0 }) do
+      local events = { CALL[1] }
+      for i = 1, pieces do
+        events[#events + 1] = CALL[1 + i]
+      end
+      events[#events + 1], events[#events + 2] = CALL[4], CALL[5]
+      local args = {}
+      for _, frame in ipairs(kit.frames(kit.write_stream('anthropic', events, kit.context()))) do
+        local delta = json.decode(frame[2]).delta
+        args[#args + 1] = delta and delta.partial_json
+      end
+      local input = assert(json.decode(table.concat(args))).input
+      eq(pieces == 2 and 'a "b"\n\\ é' or '', input)
+    end
+  end)
+end)
+
 describe('several answers', function()
   it('are refused by name wherever one alone can be read', function()
     local body = '{"model":"m","messages":[{"role":"user","content":"Hi"}],"n":2}'

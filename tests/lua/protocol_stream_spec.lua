@@ -427,9 +427,16 @@ describe('a stream for a client of chat', function()
       .. HEAD .. '{"tool_calls":[{"function":{"arguments":"","name":"g"},"id":"b","index":1,'
       .. '"type":"function"}]}' .. REST
       .. HEAD .. '{"tool_calls":[{"index":1,"function":{"arguments":"[1]"}}]}' .. REST
-      .. ending('tool_calls') .. DONE,
+      .. ending('tool_calls') .. USAGE .. DONE,
       write('openai_chat', { STARTED, call(1, 'a', 'f'), e('block_stop', 1), call(2, 'b', 'g'),
-        e('args', 2, '[1]'), e('block_stop', 2), done('tool') }))
+        e('args', 2, '[1]'), e('block_stop', 2), done('tool'), USED }))
+  end)
+
+  it('guesses usage that nobody counted', function()
+    local text = write('openai_chat', { STARTED, e('text', 0, ('x'):rep(40)), done('stop') },
+      { estimate = 3 })
+    assert(text:find('"completion_tokens":10,', 1, true))
+    assert(text:find('"prompt_tokens":3,', 1, true))
   end)
 
   it('carries thoughts, and their proofs with a tag', function()

@@ -63,10 +63,13 @@ M.citation = citation_of
 --- @field current_kind? string
 --- @field heads table<string, string> For the open block: bytes in front of each kind of delta.
 --- @field signed boolean The open block has its proof.
+--- @field free? string The open block calls a custom tool: what stands before its next text.
 --- @field closed table<integer, boolean> Blocks that are over.
 --- @field queue table[] Blocks that wait behind an open tool call, in order.
 --- @field waiting table<integer, table> The same by index.
 --- @field written integer Bytes of content, for an estimate.
+
+local FREE = '{"input":"'
 
 local function start(self, event)
   local ctx = self.ctx
@@ -103,6 +106,7 @@ local function open_block(self, event)
   local number = ('%d'):format(self.count)
   self.count = self.count + 1
   self.current, self.current_kind, self.signed = event.index, kind, false
+  self.free = kind == 'tool' and event.custom and FREE or nil
   local head = DELTA_HEAD .. number
   for name, form in pairs(DELTA) do
     heads[name] = head .. form
@@ -116,9 +120,20 @@ local function open_block(self, event)
     .. '}\n\n'
 end
 
+--- A piece of the free text of a custom tool, which here is a member of an object.
+local function free_text(self, text)
+  local piece = self.free .. encode(text):sub(2, -2)
+  self.free = ''
+  return self.heads.args .. encode(piece) .. TAIL
+end
+
 local function delta(self, event)
   local kind = event.kind
   local head = self.heads[kind]
+  if kind == 'args' and self.free then
+    self.written = self.written + #event.text
+    return free_text(self, event.text)
+  end
   if kind == 'citation' then
     return head .. ',"delta":{"type":"citations_delta","citation":' .. encode(citation_of(event))
       .. TAIL
@@ -139,9 +154,14 @@ local function close(self)
   if self.current == nil then
     return ''
   end
+  local rest = ''
+  if self.free then
+    rest = self.heads.args .. encode(self.free .. '"}') .. TAIL
+    self.free = nil
+  end
   self.closed[self.current] = true
   self.current, self.current_kind = nil, nil
-  return self.heads.stop
+  return rest .. self.heads.stop
 end
 
 local function wait(self, event)

@@ -25,6 +25,7 @@ local encode = json.encode
 --- @field order table[] Calls by their index on the wire.
 --- @field thoughts table<integer, string[]> Thinking by block, which proofs repeat.
 --- @field proofs integer
+--- @field written integer Bytes of content, for an estimate.
 
 --- A citation as an annotation.
 ---
@@ -75,6 +76,7 @@ function on.text(self, event)
   if event.text == '' then
     return nil
   end
+  self.written = self.written + #event.text
   return self.text_head .. encode(event.text) .. self.delta_tail
 end
 
@@ -85,6 +87,7 @@ function on.thinking(self, event)
     self.thoughts[event.index] = pieces
   end
   pieces[#pieces + 1] = event.text
+  self.written = self.written + #event.text
   return self.thinking_head .. encode(event.text) .. self.delta_tail
 end
 
@@ -124,6 +127,7 @@ end
 
 local function arguments(self, tool, text)
   tool.empty = false
+  self.written = self.written + #text
   return tool.head .. text .. '}}]' .. self.delta_tail
 end
 
@@ -173,8 +177,10 @@ local function write_end(self)
   end
   out = out .. self.delta_head .. '{},"finish_reason":"' .. finish.write(self.reason or 'stop')
     .. '"}]' .. self.tail
-  if self.ctx.include_usage and self.used then
-    out = out .. self.head .. '],"usage":' .. encode(usage.write(self.used)) .. '}\n\n'
+  if self.ctx.include_usage then
+    local used = self.used
+      or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) }
+    out = out .. self.head .. '],"usage":' .. encode(usage.write(used)) .. '}\n\n'
   end
   return out .. 'data: [DONE]\n\n'
 end
@@ -187,7 +193,7 @@ end
 --- @param ctx px.Context
 --- @return px.Writer
 function M.new(ctx)
-  local self = { ctx = ctx, tools = {}, order = {}, thoughts = {}, proofs = 0 }
+  local self = { ctx = ctx, tools = {}, order = {}, thoughts = {}, proofs = 0, written = 0 }
   local over = false
 
   return function(event)
