@@ -14,6 +14,7 @@ local core = require('px.core')
 local count = require('policy.count')
 local embed = require('policy.embed')
 local forward = require('policy.forward')
+local images_audio = require('policy.images_audio')
 local json = require('px.json')
 local message = require('px.message')
 local models = require('policy.models')
@@ -37,7 +38,7 @@ local TEXT_HEADERS = {
 }
 
 -- What is asked of a model.
-local MODEL_OPERATIONS = { chat = true, count = true, embed = true }
+local MODEL_OPERATIONS = { chat = true, count = true, embed = true, images_audio = true }
 
 upstreams.load()
 route.load()
@@ -147,35 +148,57 @@ local function target_of(q, provider)
   return nil, ('No provider serves the model %q, and there is no default provider.'):format(model)
 end
 
+--- The body of a request, with what policy reads of it; nil and words when it is none.
+local function read_body(ex, op)
+  local body = ex:body()
+  if body then
+    local ok, model, stream = body:head()
+    if not ok then
+      return nil, model
+    end
+    return body, model, stream
+  elseif not ex:upload() then
+    return nil, 'The request has no body; JSON is expected.'
+  elseif op.operation ~= 'images_audio' then
+    return nil, 'The body is multipart/form-data; JSON is expected.'
+  end
+  local upload, words = images_audio.upload(ex)
+  return upload, words or upload:get('model')
+end
+
+--- Tells which of the members that policy reads is wrong, and how.
+---
+--- @param model any True when the model need not be named.
+local function wrong(model, stream)
+  if model ~= true and (type(model) ~= 'string' or model == '') then
+    return 'model', model == nil and 'model is missing.' or 'model must be a non-empty string.'
+  elseif stream ~= nil and type(stream) ~= 'boolean' then
+    return 'stream', 'stream must be true or false.'
+  end
+end
+
 --- @param at? { model: string, stream: boolean?, array: boolean? } What the path itself says.
 local function ask(ex, op, client, path, provider, at)
   local speaks = route.protocol(op.protocol)
-  local body = ex:body()
+  local body, model, stream = read_body(ex, op)
   if not body then
-    return refuse.own(ex, op, 400, 'bad_request', 'The request has no body; JSON is expected.')
-  end
-  local ok, model, stream = body:head()
-  if not ok then
     return refuse.own(ex, op, 400, 'bad_request', model)
   elseif at then
     model, stream = at.model, at.stream
   elseif stream == nil then
     stream = speaks.request.streams_by_default
   end
-  if type(model) ~= 'string' or model == '' then
+  local unnamed = op.operation == 'images_audio' and model == nil  -- The vendor has a default.
+  local param, words = wrong(unnamed or model, stream)
+  if param then
     return refuse.answer(ex, speaks, {
-      status = 400, code = 'bad_request', param = 'model',
-      message = model == nil and 'model is missing.' or 'model must be a non-empty string.',
-    })
-  elseif stream ~= nil and type(stream) ~= 'boolean' then
-    return refuse.answer(ex, speaks, {
-      status = 400, code = 'bad_request', param = 'stream',
-      message = 'stream must be true or false.',
+      status = 400, code = 'bad_request', param = param, message = words,
     })
   end
+  local name = unnamed and '' or model
   local q = {
     ex = ex, op = op, client = client, path = path, protocol = op.protocol, speaks = speaks,
-    body = body, asked = model, model = model, stream = stream, array = at and at.array,
+    body = body, asked = name, model = name, stream = stream, array = at and at.array,
     single = at and at.single,
   }
   if rules.done then
@@ -192,7 +215,9 @@ local function ask(ex, op, client, path, provider, at)
     return
   end
   local target, why = target_of(q, provider)
-  if not target then
+  if not target and unnamed and not (provider or ex:header('model-provider')) then
+    return images_audio.nowhere(q)
+  elseif not target then
     q.failed = 'not_found'
     q.status = refuse.own(ex, op, 404, 'not_found', why)
     return
@@ -201,6 +226,8 @@ local function ask(ex, op, client, path, provider, at)
     return count.run(q, target)
   elseif op.operation == 'embed' then
     return embed.run(q, target)
+  elseif op.operation == 'images_audio' then
+    return images_audio.run(q, target)
   end
   attempt.run(q, target)
 end

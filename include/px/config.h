@@ -129,6 +129,7 @@ struct px_config {
     const char *default_provider;  ///< NULL when there is none.
 
     size_t body_max;       ///< Bytes of one request body.
+    size_t upload_max;     ///< Bytes of one upload, which is not kept in memory.
     size_t bodies_max;     ///< Bytes of bodies in flight, for each worker.
     size_t responses_max;  ///< Bytes of Responses that clients may go on from.
     unsigned connections;  ///< Of clients, all workers together.

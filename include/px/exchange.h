@@ -9,6 +9,7 @@
 #include "px/conn.h"
 #include "px/http.h"
 #include "px/loop.h"
+#include "px/source.h"
 #include "px/str.h"
 
 /// One request's life on the client's side: head, body, answer.
@@ -26,6 +27,7 @@ struct px_host_conf {
     uint32_t stall_ms;       ///< A client that takes nothing of its answer for so long is cut.
     uint32_t room_ms;        ///< How long a body waits for memory; 0: 10 seconds.
     size_t body_limit;       ///< Bytes of one body, codings undone.
+    size_t upload_limit;     ///< Bytes of one upload, which is not kept.
     size_t bodies_limit;     ///< Bytes of all bodies in memory; over it reading waits, then 503.
 };
 
@@ -39,7 +41,8 @@ struct px_host_hooks {
     void *(*begin)(void *user);
     /// The request is over: lets go of what begin() returned.
     void (*end)(void *user, void *held);
-    /// The request is whole. The driver answers it, now or later, and calls px_exchange_end().
+    /// The request is whole, or an upload has begun (px_exchange_upload()). The driver answers it,
+    /// now or later, and calls px_exchange_end().
     void (*run)(void *user, struct px_exchange *ex);
 };
 
@@ -94,7 +97,12 @@ const char *px_exchange_peer(const struct px_exchange *ex);
 /// The body, or NULL when there is none (or it was dropped).
 struct px_block *px_exchange_body(const struct px_exchange *ex);
 
-/// Lets go of the body: no other attempt will need it.
+/// The body of an upload (multipart/form-data), which passes through memory: the host adds what the
+/// client sends, as long as there is room. When the driver gets the request the first
+/// PX_SOURCE_AHEAD bytes are there, or all of it. NULL for any other body. Borrowed.
+struct px_source *px_exchange_upload(const struct px_exchange *ex);
+
+/// Lets go of the body: no other attempt will need it. An upload that still comes stays.
 void px_exchange_drop_body(struct px_exchange *ex);
 
 /// True when the client has left; writing then does nothing.

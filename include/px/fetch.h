@@ -6,6 +6,7 @@
 
 #include "px/block.h"
 #include "px/loop.h"
+#include "px/source.h"
 #include "px/str.h"
 
 /// Requests to upstreams over HTTP. A fetcher belongs to one loop and keeps its connections open
@@ -39,6 +40,10 @@ struct px_fetch_request {
     const struct px_fetch_header *headers;
     size_t header_count;
     struct px_block *body;  ///< NULL for none; held until sent or px_fetch_drop_body().
+    /// Instead of `body`: taken as it comes, sent in chunks if its length is not known; held until
+    /// the transfer ends. A broken one ends the transfer with PX_FETCH_UPLOAD. Only one transfer at
+    /// a time may have it.
+    struct px_source *source;
     struct px_str proxy;    ///< http://, https://, socks5:// or socks5h://, user:password@ allowed.
     struct px_str ca_file;  ///< CAs to trust instead of the system's; empty: the system's.
     bool streamed;          ///< A long stream of small pieces is expected: smaller buffers.
@@ -55,6 +60,7 @@ enum px_fetch_failure {
     PX_FETCH_TIMEOUT,   ///< One of the four limits; the text says which.
     PX_FETCH_CUT,       ///< The connection ended before the answer did.
     PX_FETCH_PROTOCOL,  ///< What came is not HTTP, or its head is too large (64 KiB, 256 fields).
+    PX_FETCH_UPLOAD,    ///< The source of the request's body is broken.
     PX_FETCH_INTERNAL,  ///< Out of memory and the like.
 };
 

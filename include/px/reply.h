@@ -82,6 +82,7 @@ struct px_relay_conf {
     const struct px_http_header *headers;
     size_t count;
     enum px_framing framing;  ///< A stream is forwarded event by event.
+    bool at_once;             ///< What is no stream goes out as it comes: nothing is collected.
     bool json;                ///< What is no stream is one JSON object or list, or not sent at all.
     const char *const *tap;   ///< Names of members to watch for; live as long as the reply.
     size_t taps;              ///< At most PX_RELAY_TAPS.

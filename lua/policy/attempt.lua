@@ -228,9 +228,22 @@ local function from_engine(q, target, at)
   end)
 end
 
+--- There is no answer: the upstream gave none, or the client's upload broke off.
+local function no_answer(q, at, code, text, own)
+  if code == 'upload' then
+    q.failed = refuse.code_of(own)
+    q.status = refuse.own(q.ex, q.op, own, q.failed, text)
+    return
+  end
+  q.failed = code
+  q.status = refuse.answer(q.ex, q.speaks, refuse.transfer(at.upstream, code,
+    refuse.without_secret(text, at.account)))
+end
+
 --- Sends a request that is ready, after the `attempt` rules and the provider's last word.
 ---
---- @param at table upstream, account, protocol, model, url, headers, body
+--- @param at table upstream, account, protocol, model, url, headers, body; `upload` true instead:
+---   the client's; `as_is`: nothing is left out that the upstream refuses.
 --- @param quietly? 'quietly' The client is not told of a refusal.
 --- @return integer? status Of an answer that is none of a refusal; nil when the client was told.
 function M.exchange(q, at, quietly)
@@ -241,23 +254,23 @@ function M.exchange(q, at, quietly)
   if at.upstream.type.shape then
     shape(q, at)
   end
-  local options = q.stream and at.account.stream_options or at.account.options
-  adapt.before(q, at)
+  local options = (at.as_is or q.stream) and at.account.stream_options or at.account.options
+  if not at.as_is then
+    adapt.before(q, at)
+  end
   while true do
-    local status, code, text = ex:send(at.url, at.headers, at.body, options)
+    local status, code, text, own = ex:send(at.url, at.headers, at.upload or at.body, options)
     if quietly and (not status or status ~= 200) then
       ex:cancel()
       return nil
     elseif not status then
-      q.failed = code
-      q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code,
-        refuse.without_secret(text, at.account)))
+      no_answer(q, at, code, text, own)
       return nil
     elseif status >= 200 and status <= 299 then
       return status
     end
     local words = ex:collect(REFUSAL_LIMIT) or ''
-    if not adapt.after(q, at, status, words) then
+    if at.as_is or not adapt.after(q, at, status, words) then
       refused(q, at, status, words)
       return nil
     end

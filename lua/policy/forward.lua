@@ -17,9 +17,11 @@ function M.send(ex, upstream, account, to)
   for name, value in pairs(account.stream_options) do
     options[name] = value
   end
-  local status, code, text = ex:send(to.url, to.headers, ex:body(), options)
+  local status, code, text, own = ex:send(to.url, to.headers, ex:upload() or ex:body(), options)
   local protocol = refuse.protocol_of(ex)
-  if not status then
+  if code == 'upload' then
+    return refuse.own(ex, nil, own, refuse.code_of(own), text)
+  elseif not status then
     return refuse.answer(ex, protocol, refuse.transfer(upstream, code,
       refuse.without_secret(text, account)))
   elseif status == 401 then

@@ -25,7 +25,7 @@ local function add_path(id, entry)
   if first then
     owners[first] = (owners[first] == nil or owners[first] == id) and id
   end
-  local op = { protocol = id, operation = entry.operation }
+  local op = { protocol = id, operation = entry.operation, place = entry.place }
   if entry.path:sub(-1) == '*' then
     prefixes[#prefixes + 1] = {
       method = entry.method, path = entry.path:sub(1, -2), op = op,

@@ -13,6 +13,7 @@ local M = {
   },
   lists = { path = '/models' },
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
+  images_audio = 'openai_chat',
   settings = {
     organization = { type = 'string', doc = 'Sent as OpenAI-Organization.' },
     project = { type = 'string', doc = 'Sent as OpenAI-Project.' },

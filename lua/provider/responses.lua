@@ -12,6 +12,7 @@ local M = {
   counts = { protocol = 'openai_responses', path = '/responses/input_tokens' },
   lists = openai.lists,
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
+  images_audio = 'openai_chat',
   settings = {
     organization = openai.settings.organization,
     project = openai.settings.project,

@@ -23,7 +23,7 @@ static enum px_status write_head(struct px_exchange *ex, int status,
 {
     struct px_buf *out = &ex->host->scratch;
     px_buf_reset(out);
-    if (ex->host->stopping) {
+    if (ex->host->stopping || (ex->source && !ex->whole)) {
         ex->keep_alive = false;
     }
     enum px_status st = px_http_write_status(out, status);

@@ -1,8 +1,12 @@
 // Reading a request's body: its framing, its coding, its limits.
+//
+// An upload goes into a source, of which only a part is ever in memory. One that has a coding is
+// undone whole first, like other bodies: what one piece of it grows to is not known.
 
 #include <stdlib.h>
 
 #include "private.h"
+#include "px/http_multipart.h"
 
 /// A body announced to be at most this large gets its block at once.
 #define WHOLE_BLOCK (4u << 20)
@@ -14,12 +18,21 @@ static enum px_status too_large(const struct px_exchange *ex, int *status, struc
                    ex->limit);
 }
 
+static bool is_upload(const struct px_http_head *head)
+{
+    return px_http_is_multipart(px_http_header_get(head, PX_STR("content-type")));
+}
+
 enum px_status exchange_open_body(struct px_exchange *ex, int *status, struct px_error *err)
 {
     const struct px_http_head *head = &ex->head;
     px_http_body_init(&ex->framing, head);
     if (px_http_body_done(&ex->framing)) {
         return PX_OK;
+    }
+    bool uploads = is_upload(head) && !head->content_encoding.len;
+    if (uploads) {
+        ex->limit = ex->host->conf.upload_limit;
     }
     if (head->content_length > 0 && (uint64_t)head->content_length > ex->limit) {
         return too_large(ex, status, err);
@@ -31,9 +44,13 @@ enum px_status exchange_open_body(struct px_exchange *ex, int *status, struct px
             return st;
         }
     }
-    size_t room = head->content_length > 0 ? (size_t)head->content_length : 1024;
-    ex->body = px_block_new(room > WHOLE_BLOCK ? WHOLE_BLOCK : room);
-    if (!ex->body) {
+    if (uploads) {
+        ex->source = px_source_new(head->content_length);
+    } else {
+        size_t room = head->content_length > 0 ? (size_t)head->content_length : 1024;
+        ex->body = px_block_new(room > WHOLE_BLOCK ? WHOLE_BLOCK : room);
+    }
+    if (!ex->body && !ex->source) {
         *status = 503;
         return px_fail(err, PX_ENOMEM, "The gateway is out of memory.");
     }
@@ -48,11 +65,16 @@ enum px_status exchange_open_body(struct px_exchange *ex, int *status, struct px
 static enum px_status add(struct px_str bytes, void *user)
 {
     struct px_exchange *ex = user;
-    if (bytes.len > ex->limit - ex->body->len) {
+    if (bytes.len > ex->limit - ex->taken) {
         return PX_ETOOBIG;
     }
-    enum px_status st = px_block_add(ex->body, bytes);
-    if (st == PX_OK) {
+    enum px_status st =
+        ex->source ? px_source_add(ex->source, bytes) : px_block_add(ex->body, bytes);
+    if (st) {
+        return st;
+    }
+    ex->taken += bytes.len;
+    if (!ex->settled) {  // What an upload takes while it is answered is not more than before.
         ex->charged += bytes.len;
         ex->host->bodies += bytes.len;
         ex->host->stats->body_bytes += bytes.len;
@@ -76,8 +98,28 @@ static enum px_status add_content(struct px_exchange *ex, struct px_str content,
     return st ? px_fail(err, st, "The request's body is damaged: %s", why.text) : PX_OK;
 }
 
+void exchange_settle(struct px_exchange *ex)
+{
+    if (!ex->settled) {
+        ex->settled = true;
+        ex->host->whole_bodies += ex->charged;
+    }
+}
+
+/// A coded upload is there whole: it becomes a source too.
+static enum px_status to_source(struct px_exchange *ex)
+{
+    ex->source = px_source_new((int64_t)ex->body->len);
+    if (!ex->source || px_source_add(ex->source, px_block_str(ex->body))) {
+        return PX_ENOMEM;
+    }
+    px_block_drop(ex->body);
+    ex->body = NULL;
+    return PX_OK;
+}
+
 /// The last byte has come: the coding must be complete too.
-static enum px_status close_body(struct px_exchange *ex, struct px_error *err)
+static enum px_status close_body(struct px_exchange *ex, int *status, struct px_error *err)
 {
     struct px_error why = { PX_OK, "" };
     if (ex->coding && px_http_coding_end(ex->coding, &why)) {
@@ -85,8 +127,15 @@ static enum px_status close_body(struct px_exchange *ex, struct px_error *err)
     }
     px_http_coding_free(ex->coding);
     ex->coding = NULL;
+    if (ex->body && is_upload(&ex->head) && to_source(ex)) {
+        *status = 503;
+        return px_fail(err, PX_ENOMEM, "The gateway is out of memory.");
+    }
     ex->whole = true;
-    ex->host->whole_bodies += ex->charged;
+    if (ex->source) {
+        px_source_finish(ex->source);
+    }
+    exchange_settle(ex);
     return PX_OK;
 }
 
@@ -95,7 +144,7 @@ static enum px_status close_body(struct px_exchange *ex, struct px_error *err)
 static bool has_room(struct px_exchange *ex, size_t more)
 {
     struct px_host *host = ex->host;
-    if (host->bodies + more <= host->conf.bodies_limit) {
+    if (ex->settled || host->bodies + more <= host->conf.bodies_limit) {
         return true;
     }
     if (!host->whole_bodies && !host->first) {
@@ -127,5 +176,5 @@ enum px_status exchange_take_body(struct px_exchange *ex, struct px_str *bytes, 
             }
         }
     }
-    return close_body(ex, err);
+    return close_body(ex, status, err);
 }

@@ -17,9 +17,8 @@
 #define ROOM_MS 10000
 
 static void take(struct client *client, struct px_str bytes);
-static void start_looking(struct client *client);
 
-static void set_reading(struct client *client, bool on)
+void client_set_reading(struct client *client, bool on)
 {
     if (client->reading != on) {
         client->reading = on;
@@ -27,7 +26,7 @@ static void set_reading(struct client *client, bool on)
     }
 }
 
-static void arm(struct client *client, uint32_t ms)
+void client_arm(struct client *client, uint32_t ms)
 {
     if (!ms) {
         px_timer_stop(client->host->loop, &client->timer);
@@ -53,6 +52,7 @@ static void client_free(struct client *client)
 
 void client_close(struct client *client, bool drain)
 {
+    client_upload_lost(client);
     if (client->conn) {
         px_conn_close(client->conn, drain);
         client->conn = NULL;
@@ -126,10 +126,13 @@ static void begin_run(struct client *client)
 {
     client->state = CLIENT_BUSY;
     px_timer_stop(client->host->loop, &client->timer);
+    exchange_settle(client->ex);
+    client_await_room(client);
     client->host->hooks->run(client->host->user, client->ex);
 }
 
-/// Feeds body bytes, and keeps what follows the body.
+/// Feeds body bytes, and keeps what follows the body. An upload is begun when as much of it is
+/// there as may wait: the rest is taken while it is answered.
 static void take_body(struct client *client, struct px_str bytes)
 {
     struct px_exchange *ex = client->ex;
@@ -140,9 +143,9 @@ static void take_body(struct client *client, struct px_str bytes)
         if (!client->waits) {
             client->waits = true;
             uint32_t ms = client->host->conf.room_ms;
-            arm(client, ms ? ms : ROOM_MS);
+            client_arm(client, ms ? ms : ROOM_MS);
         }
-        set_reading(client, false);
+        client_set_reading(client, false);
         keep(client, bytes);
         return;
     }
@@ -151,9 +154,9 @@ static void take_body(struct client *client, struct px_str bytes)
         return;
     }
     client->waits = false;
-    set_reading(client, true);
-    if (!ex->whole) {
-        arm(client, client->host->conf.body_ms);
+    client_set_reading(client, true);
+    if (!ex->whole && !(ex->source && px_source_full(ex->source))) {
+        client_arm(client, client->host->conf.body_ms);
         return;
     }
     if (!bytes.len || keep(client, bytes)) {
@@ -205,7 +208,7 @@ static void take_start(struct client *client, struct px_str bytes)
     }
     bool first = client->in.len == 0;
     if (keep(client, bytes) && first) {
-        arm(client, client->host->conf.head_ms);
+        client_arm(client, client->host->conf.head_ms);
     }
 }
 
@@ -216,9 +219,10 @@ static void take(struct client *client, struct px_str bytes)
     } else if (client->state == CLIENT_BODY) {
         take_body(client, bytes);
     } else if (client->state == CLIENT_BUSY) {
-        if (keep(client, bytes) && client->in.len >= PX_HTTP_HEAD_MAX) {
-            set_reading(client, false);
-            start_looking(client);
+        bytes = client_take_upload(client, bytes);
+        if (bytes.len && keep(client, bytes) && client->in.len >= PX_HTTP_HEAD_MAX) {
+            client_set_reading(client, false);
+            client_start_looking(client);
         }
     }
 }
@@ -258,9 +262,9 @@ static void on_again(void *user)
     struct client *client = user;
     if (client->in.len) {
         bool alone = client->state == CLIENT_HEAD;
-        set_reading(client, true);
+        client_set_reading(client, true);
         if (alone) {
-            arm(client, client->host->conf.head_ms);
+            client_arm(client, client->host->conf.head_ms);
         }
         take_kept(client, (struct px_str){ 0 });
     }
@@ -289,7 +293,7 @@ static void on_end(void *user, enum px_status status)
 static void on_drain(void *user)
 {
     struct client *client = user;
-    if (client->state == CLIENT_BUSY && client->reading) {
+    if (client->state == CLIENT_BUSY && client->reading && !client_uploads(client)) {
         px_timer_stop(client->host->loop, &client->timer);
     }
     if (client->ex && client->state == CLIENT_BUSY && client->ex->fns) {
@@ -329,18 +333,18 @@ static void look(struct client *client)
                px_conn_peer(client->conn));
         client_leave(client);
     } else if (owed || !client->reading) {
-        arm(client, look_ms(client));
+        client_arm(client, look_ms(client));
     } else if (client->state == CLIENT_HEAD) {
         client_close(client, true);
     }
 }
 
-static void start_looking(struct client *client)
+void client_start_looking(struct client *client)
 {
     if (!client->timer.slot) {
         takes(client);
         client->taken_ms = px_loop_now(client->host->loop);
-        arm(client, look_ms(client));
+        client_arm(client, look_ms(client));
     }
 }
 
@@ -351,6 +355,8 @@ static void on_timer(void *user)
         client_refuse(client, 503, "Too many request bodies are in flight; try again.");
     } else if (client->state == CLIENT_BODY) {
         client_refuse(client, 408, "The request's body did not arrive in time.");
+    } else if (client_uploads(client) && client->reading) {
+        client_upload_late(client);
     } else if (client->state == CLIENT_HEAD && client->in.len) {
         client_refuse(client, 408, "The request's head did not arrive in time.");
     } else {
@@ -362,7 +368,7 @@ static void on_timer(void *user)
 void client_watch_stall(struct client *client)
 {
     if (px_conn_full(client->conn)) {
-        start_looking(client);
+        client_start_looking(client);
     }
 }
 
@@ -377,11 +383,11 @@ void client_next(struct client *client)
         client_close(client, true);
         return;
     }
-    arm(client, host->conf.keep_alive_ms);
+    client_arm(client, host->conf.keep_alive_ms);
     if (client->in.len) {
         px_loop_defer(host->loop, &client->again);
     } else {
-        set_reading(client, true);
+        client_set_reading(client, true);
     }
 }
 
@@ -406,6 +412,6 @@ void px_host_serve(struct px_host *host, struct px_conn *conn)
     host->count++;
     host->stats->connections++;
     px_conn_attach(conn, &fns, client);
-    set_reading(client, true);
-    arm(client, host->conf.head_ms);
+    client_set_reading(client, true);
+    client_arm(client, host->conf.head_ms);
 }

@@ -43,8 +43,20 @@ struct px_exchange *exchange_new(struct client *client, const struct px_http_hea
     return ex;
 }
 
+/// Nobody adds to the source any more.
+static void let_go_source(struct px_exchange *ex)
+{
+    if (ex->source) {
+        px_source_break(ex->source, 503, "The request is over.");
+        px_source_on_room(ex->source, NULL, NULL);
+        px_source_drop(ex->source);
+        ex->source = NULL;
+    }
+}
+
 void exchange_free(struct px_exchange *ex)
 {
+    let_go_source(ex);
     px_exchange_drop_body(ex);
     px_http_coding_free(ex->coding);
     ex->host->hooks->end(ex->host->user, ex->held);
@@ -54,6 +66,10 @@ void exchange_free(struct px_exchange *ex)
 
 void px_exchange_drop_body(struct px_exchange *ex)
 {
+    if (ex->source && !ex->whole) {
+        return;
+    }
+    let_go_source(ex);
     px_block_drop(ex->body);
     ex->body = NULL;
     if (ex->host->first == ex) {
@@ -62,7 +78,7 @@ void px_exchange_drop_body(struct px_exchange *ex)
     }
     if (ex->charged) {
         ex->host->bodies -= ex->charged;
-        ex->host->whole_bodies -= ex->whole ? ex->charged : 0;
+        ex->host->whole_bodies -= ex->settled ? ex->charged : 0;
         ex->host->stats->body_bytes -= ex->charged;
         ex->charged = 0;
         px_loop_defer(ex->host->loop, &ex->host->room);
@@ -114,6 +130,11 @@ struct px_block *px_exchange_body(const struct px_exchange *ex)
     return ex->body;
 }
 
+struct px_source *px_exchange_upload(const struct px_exchange *ex)
+{
+    return ex->source;
+}
+
 bool px_exchange_gone(const struct px_exchange *ex)
 {
     return ex->client->state == CLIENT_GONE;
@@ -151,7 +172,7 @@ void px_exchange_end(struct px_exchange *ex)
     } else if (ex->answer == ANSWER_OPEN) {
         px_exchange_abort(ex);
     }
-    bool close = !ex->keep_alive || ex->host->stopping;
+    bool close = !ex->keep_alive || ex->host->stopping || (ex->source && !ex->whole);
     client->ex = NULL;
     exchange_free(ex);
     if (client->state == CLIENT_GONE) {

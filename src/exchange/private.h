@@ -58,12 +58,15 @@ struct px_exchange {
     const struct px_exchange_fns *fns;
     void *user;
     struct px_block *body;
-    size_t charged;  ///< What the body counts in host->bodies.
+    struct px_source *source;  ///< Of an upload, instead of `body`.
+    size_t taken;              ///< Bytes of the body so far.
+    size_t charged;            ///< What the body counts in host->bodies.
     size_t limit;
     struct px_http_body framing;
     struct px_http_coding *coding;
     enum answer_state answer;
     bool chunked, keep_alive, head_only, whole;
+    bool settled;  ///< What is charged is among the host's `whole_bodies`.
     bool broken;   ///< A piece of the answer is missing: it can only be cut.
     int64_t left;  ///< Bytes that an answer with a length still owes.
     uint64_t sent;
@@ -84,6 +87,9 @@ PX_CHECK enum px_status exchange_take_body(struct px_exchange *ex, struct px_str
 PX_CHECK enum px_status exchange_open_body(struct px_exchange *ex, int *status,
                                            struct px_error *err);
 
+/// From now on what the body takes of memory counts as such that makes room by itself.
+void exchange_settle(struct px_exchange *ex);
+
 /// Frees the exchange, without touching the connection.
 void exchange_free(struct px_exchange *ex);
 
@@ -98,6 +104,31 @@ void client_close(struct client *client, bool drain);
 
 /// The client is not there any more: whoever answers it is told.
 void client_leave(struct client *client);
+
+// upload.c: the rest of a body that is used while it comes
+
+/// True while bytes of the connection belong to an upload that is being answered.
+bool client_uploads(const struct client *client);
+
+/// Its rest is taken as the driver makes room. Called when the request is begun.
+void client_await_room(struct client *client);
+
+/// Takes bytes of the upload; gives back what is behind it.
+struct px_str client_take_upload(struct client *client, struct px_str bytes);
+
+/// The upload has not gone on in time.
+void client_upload_late(struct client *client);
+
+/// Its client has left, or will not be listened to again.
+void client_upload_lost(struct client *client);
+
+// client.c, for upload.c
+
+void client_set_reading(struct client *client, bool on);
+void client_arm(struct client *client, uint32_t ms);
+
+/// Looks from now on, from time to time, whether a client that is not read has left.
+void client_start_looking(struct client *client);
 
 /// Arms the timer again while an answer waits to be taken.
 void client_watch_stall(struct client *client);

@@ -82,7 +82,8 @@ static void take_plain(struct px_reply *reply, struct px_str bytes)
         send(reply, bytes);
         return;
     }
-    if (relay->tail.len + bytes.len > KEEP_MAX || px_buf_add(&relay->tail, bytes)) {
+    if (relay->at_once || relay->tail.len + bytes.len > KEEP_MAX ||
+        px_buf_add(&relay->tail, bytes)) {
         open_plain(reply);
         send(reply, bytes);
     }
@@ -237,6 +238,7 @@ static struct relay *relay_new(struct px_exchange *ex, const struct px_relay_con
     relay->ex = ex;
     relay->events = conf->framing != PX_FRAMING_NONE;
     relay->json = conf->json;
+    relay->at_once = conf->at_once;
     relay->status = conf->status;
     relay->tap = conf->tap;
     relay->taps = conf->taps;

@@ -16,7 +16,7 @@ enum reply_way { WAY_NONE, WAY_COLLECT, WAY_EVENTS, WAY_RELAY };
 /// A relay to one client.
 struct relay {
     struct px_exchange *ex;
-    bool events, json;
+    bool events, json, at_once;
     bool taps_off;       ///< The stream broke the parser: bytes still pass.
     bool inside;         ///< A part of an event was sent without its end.
     bool done;           ///< `[DONE]` came.

@@ -33,6 +33,9 @@ int px_on_request(void *user, char *ip, char *local_ip, int port, int local_port
 size_t px_on_read(char *to, size_t size, size_t count, void *user)
 {
     struct px_fetch *fetch = user;
+    if (fetch->source && !fetch->over) {
+        return px_upload_read(fetch, to, size * count);
+    }
     if (fetch->over || !fetch->body) {
         return CURL_READFUNC_ABORT;
     }
@@ -47,6 +50,10 @@ size_t px_on_read(char *to, size_t size, size_t count, void *user)
 int px_on_seek(void *user, curl_off_t offset, int origin)
 {
     struct px_fetch *fetch = user;
+    if (fetch->source) {
+        bool first = origin == SEEK_SET && offset == 0;
+        return first && px_source_rewind(fetch->source) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    }
     if (!fetch->body || origin != SEEK_SET || offset < 0 || (size_t)offset > fetch->body_len) {
         return CURL_SEEKFUNC_FAIL;
     }
@@ -58,6 +65,9 @@ int px_on_seek(void *user, curl_off_t offset, int origin)
 /// final head here the body is of use only as far as it has not been taken.
 void px_fetch_shed_body(struct px_fetch *fetch)
 {
+    if (fetch->unwanted && fetch->answer.done) {
+        px_upload_shed(fetch);
+    }
     if (!fetch->body || !fetch->unwanted || !fetch->answer.done) {
         return;
     }
@@ -112,6 +122,10 @@ static bool hand_over_head(struct px_fetch *fetch)
         return false;
     }
     bool watched = watch_end(fetch, &head);
+    if (head.status >= 300 && fetch->starved) {
+        fetch->refused = true;  // It does not want the rest, and ends once the library goes on.
+        px_fetcher_queue(fetch);
+    }
     if (watched) {
         fetch->fns.on_head(fetch->user, &head);
     }

@@ -95,16 +95,18 @@ static CURLcode set_method(struct px_fetch *fetch)
     CURL *easy = fetch->easy;
     CURLcode rc = CURLE_OK;
     if (!fetch->method) {
-        fetch->method = fetch->body ? "POST" : "GET";
+        fetch->method = fetch->body || fetch->source ? "POST" : "GET";
     }
     // These say Content-Length: 0 if they have no body.
-    bool sends = fetch->body || method_is(fetch, "POST") || method_is(fetch, "PUT") ||
-                 method_is(fetch, "PATCH");
+    bool sends = fetch->body || fetch->source || method_is(fetch, "POST") ||
+                 method_is(fetch, "PUT") || method_is(fetch, "PATCH");
     const char *own = sends ? "POST" : method_is(fetch, "HEAD") ? "HEAD" : "GET";
     if (sends) {
-        fetch->posted = fetch->body_len <= MAX_POSTED;
+        fetch->posted = !fetch->source && fetch->body_len <= MAX_POSTED;
+        curl_off_t len = fetch->source ? (curl_off_t)px_source_length(fetch->source)
+                                       : (curl_off_t)fetch->body_len;
         SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->body_len);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, len);
         SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
         if (fetch->posted) {
             SET(CURLOPT_POSTFIELDS, fetch->body ? fetch->body->ptr : "");

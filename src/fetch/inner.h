@@ -64,6 +64,10 @@ struct px_fetch {
     struct px_block *body;
     size_t body_len, body_at;
 
+    struct px_source *source;  ///< Instead of `body`.
+    bool starved;              ///< The library waits for more of it.
+    bool refused;              ///< The upstream has refused before it had all.
+
     struct px_timer timer;  ///< For the earliest limit; late is checked, early is re-armed.
     struct px_fetch_times times;
     uint64_t started, active;  ///< px_loop_now()'s time.
@@ -78,10 +82,11 @@ struct px_fetch {
 
     // The lean lane's; it needs `code`, `answer.done` and `error` too, so that texts are the same.
     struct px_lane_conn *conn;
+    struct px_lane_upload upload;
     struct px_reader reader;
     const char *out;  ///< The request's head, behind this struct.
     size_t out_len;
-    size_t sent;   ///< Of head and body together.
+    size_t sent;   ///< Of head and body together; of the head alone if there is a source.
     bool stopped;  ///< Nothing more is sent: the upstream has answered already, or takes nothing.
     int os_error;  ///< Why it could not connect.
 
@@ -186,6 +191,29 @@ int px_on_request(void *user, char *ip, char *local_ip, int port, int local_port
 
 /// Frees the body if nothing will read it again and its owner does not want it.
 void px_fetch_shed_body(struct px_fetch *fetch);
+
+// upload.c: a body that comes while it is sent
+
+/// Takes the source of the request.
+void px_upload_begin(struct px_fetch *fetch, struct px_source *source);
+
+/// Lets go of the source: it tells nobody any more.
+void px_upload_end(struct px_fetch *fetch);
+
+/// True while the upstream waits for a client that has not sent on.
+bool px_upload_is_dry(const struct px_fetch *fetch);
+
+/// For the library: as px_on_read().
+size_t px_upload_read(struct px_fetch *fetch, char *to, size_t size);
+
+/// Fails the transfer if the source is broken. True if so.
+bool px_upload_broke(struct px_fetch *fetch);
+
+/// True if the library waits for more without need.
+bool px_upload_goes_on(const struct px_fetch *fetch);
+
+/// Lets go of a source of which all was sent.
+void px_upload_shed(struct px_fetch *fetch);
 
 // limit.c
 

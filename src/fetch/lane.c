@@ -39,7 +39,9 @@ void px_lane_watch(struct px_fetch *fetch)
     if (!conn || fetch->over) {
         return;
     }
-    int events = conn->connecting || !px_lane_has_sent(fetch) ? PX_POLL_WRITE : 0;
+    bool sends = !px_lane_has_sent(fetch) &&
+                 (!fetch->source || fetch->sent < fetch->out_len || px_lane_upload_ready(fetch));
+    int events = conn->connecting || sends ? PX_POLL_WRITE : 0;
     if (!conn->connecting && is_reading(fetch) && !conn->rest.len) {
         events |= PX_POLL_READ;
     }
@@ -51,7 +53,10 @@ void px_lane_watch(struct px_fetch *fetch)
 void px_lane_settle(struct px_fetch *fetch)
 {
     struct px_lane_conn *conn = fetch->conn;
-    if (!conn || !fetch->held || fetch->paused) {
+    if (conn && !conn->connecting && fetch->source && !px_lane_has_sent(fetch)) {
+        px_lane_send(fetch);
+    }
+    if (!conn || !fetch->held || fetch->paused || fetch->over) {
         return;
     }
     fetch->held = false;
@@ -76,7 +81,8 @@ void px_lane_leave(struct px_fetch *fetch)
 
 bool px_lane_has_sent(const struct px_fetch *fetch)
 {
-    return fetch->stopped || fetch->sent == fetch->out_len + fetch->body_len;
+    bool sent = fetch->sent == fetch->out_len + fetch->body_len;
+    return fetch->stopped || (sent && (!fetch->source || px_lane_upload_done(fetch)));
 }
 
 /// An error has stopped the poll, which does not say what is wrong: receiving does.

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "px/fetch.h"
 #include "px/poll.h"
@@ -40,6 +41,16 @@ struct px_lane_conn {
     bool reused;
     struct px_str rest;  ///< Of `kept`, not handed over yet.
     char *kept;          ///< What a pause has left, or NULL.
+};
+
+/// How far a body that comes from a source has been framed.
+struct px_lane_upload {
+    char line[24];  ///< What stands in front of a chunk, or ends the last one.
+    uint8_t line_len, line_at;
+    bool chunked;
+    bool begun;   ///< A chunk was begun.
+    bool ended;   ///< Nothing is left but what is left of `line`.
+    size_t left;  ///< Of the current chunk.
 };
 
 struct px_lane {
@@ -93,6 +104,23 @@ void px_lane_dialled(struct px_lane_conn *conn, bool failed);
 
 /// Sends what the socket takes.
 void px_lane_send(struct px_fetch *fetch);
+
+// lane_upload.c
+
+/// Frames what waits. True if there is something to send.
+bool px_lane_upload_ready(struct px_fetch *fetch);
+
+/// True if all of it was sent.
+bool px_lane_upload_done(const struct px_fetch *fetch);
+
+/// Names what is to be sent next, in up to two parts; gives how many.
+size_t px_lane_upload_parts(struct px_fetch *fetch, struct iovec *parts);
+
+/// `count` bytes of these parts were sent.
+void px_lane_upload_sent(struct px_fetch *fetch, size_t count);
+
+/// Begins anew, for another connection. False if what was sent is gone.
+bool px_lane_upload_restart(struct px_fetch *fetch);
 
 // lane_recv.c
 

@@ -51,7 +51,8 @@ static bool on_ended(struct px_fetch *fetch, int error)
         complete(fetch, true);
         return false;
     }
-    if (!fetch->conn->reused || fetch->reader.touched) {
+    bool again = fetch->conn->reused && !fetch->reader.touched;
+    if (!again || (fetch->source && !px_lane_upload_restart(fetch))) {
         fail_cut(fetch, error);
         return false;
     }

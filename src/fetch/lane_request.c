@@ -1,6 +1,7 @@
 // The caller's request becomes a transfer of the lean lane: one block of memory with the request's
 // head as it goes out. It looks like the library's.
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -104,7 +105,7 @@ static bool put_head(struct writer *to, const struct px_fetch_request *request,
 {
     struct px_str method = request->method, path = path_of(request->url);
     if (!method.len) {
-        method = request->body ? PX_STR("POST") : PX_STR("GET");
+        method = request->body || request->source ? PX_STR("POST") : PX_STR("GET");
     }
     put(to, method);
     put(to, path.len && path.ptr[0] == '/' ? PX_STR(" ") : PX_STR(" /"));
@@ -112,8 +113,13 @@ static bool put_head(struct writer *to, const struct px_fetch_request *request,
     put(to, PX_STR(" HTTP/1.1\r\n"));
     put_host(to, request, target);
     put_fields(to, request);
-    if (request->body || px_str_eq(method, PX_STR("POST")) || px_str_eq(method, PX_STR("PUT")) ||
-        px_str_eq(method, PX_STR("PATCH"))) {
+    if (request->source && px_source_length(request->source) < 0) {
+        put(to, PX_STR("Transfer-Encoding: chunked\r\n"));
+    } else if (request->source) {
+        to->at +=
+            sprintf(to->at, "Content-Length: %" PRId64 "\r\n", px_source_length(request->source));
+    } else if (request->body || px_str_eq(method, PX_STR("POST")) ||
+               px_str_eq(method, PX_STR("PUT")) || px_str_eq(method, PX_STR("PATCH"))) {
         to->at +=
             sprintf(to->at, "Content-Length: %zu\r\n", request->body ? request->body->len : 0);
     }

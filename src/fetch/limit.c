@@ -23,9 +23,9 @@ static uint64_t next_limit(const struct px_fetch *fetch, enum fetch_limit *which
     consider(fetch->started, times->total, LIMIT_TOTAL, &at, which);
     if (fetch->phase == FETCH_CONNECTING) {
         consider(fetch->started, times->connect, LIMIT_CONNECT, &at, which);
-    } else if (fetch->phase == FETCH_SENDING) {
+    } else if (fetch->phase == FETCH_SENDING && !px_upload_is_dry(fetch)) {
         consider(fetch->active, times->first_byte, LIMIT_FIRST_BYTE, &at, which);
-    } else if (!fetch->paused) {
+    } else if (fetch->phase == FETCH_ANSWERING && !fetch->paused) {
         consider(fetch->active, times->idle, LIMIT_IDLE, &at, which);
     }
     return at;

@@ -10,8 +10,8 @@
 #define MAX_HEADERS 256
 #define MAX_HEADER_BYTES (128 * 1024)
 
-/// Lines of ours: Expect, Accept-Encoding, Content-Type.
-#define OWN_LINES 3
+/// Lines of ours: Expect, Accept-Encoding, Content-Type, Transfer-Encoding.
+#define OWN_LINES 4
 
 bool px_request_is_framing(struct px_str name)
 {
@@ -50,7 +50,7 @@ static enum px_status check(const struct px_fetch_request *request, struct px_er
     if (method.len && (!px_http_is_name(method) || method.len > 32)) {
         return px_fail(err, PX_EINVAL, "the method is not valid");
     }
-    if (request->body && px_str_eq(method, PX_STR("HEAD"))) {
+    if ((request->body || request->source) && px_str_eq(method, PX_STR("HEAD"))) {
         return px_fail(err, PX_EINVAL, "a HEAD request has no body");
     }
     if (px_str_eq(method, PX_STR("CONNECT"))) {
@@ -107,6 +107,9 @@ static void put_headers(struct writer *to, const struct px_fetch_request *reques
     bool encoding = false, type = false;
     // The list grows at its front, so it is built from the end.
     put_line(to, PX_STR("Expect"), PX_STR(":"), PX_STR(""));
+    if (request->source && px_source_length(request->source) < 0) {
+        put_line(to, PX_STR("Transfer-Encoding"), PX_STR(": "), PX_STR("chunked"));
+    }
     for (size_t i = request->header_count; i-- > 0;) {
         struct px_str name = request->headers[i].name, value = request->headers[i].value;
         encoding = encoding || px_http_same(name, PX_STR("accept-encoding"));
@@ -128,6 +131,9 @@ void px_request_copy_front(struct px_fetch *fetch, const struct px_fetch_request
     if (request->body) {
         fetch->body = px_block_hold(request->body);
         fetch->body_len = request->body->len;
+    }
+    if (request->source) {
+        px_upload_begin(fetch, request->source);
     }
     fetch->times = request->times;
     fetch->streamed = request->streamed;

@@ -75,6 +75,7 @@ static void leave_gate(struct px_fetch *fetch)
 
 static void free_fetch(struct px_fetch *fetch)
 {
+    px_upload_end(fetch);
     px_answer_deinit(&fetch->answer);
     px_reader_deinit(&fetch->reader);
     px_tls_end_drop(fetch->end);
@@ -122,8 +123,10 @@ void px_fetch_finish(struct px_fetch *fetch)
 
 static void resume(struct px_fetch *fetch)
 {
-    fetch->held = false;
-    CURLcode rc = curl_easy_pause(fetch->easy, CURLPAUSE_CONT);
+    fetch->held = fetch->held && fetch->paused;
+    fetch->starved = fetch->starved && !px_upload_goes_on(fetch);
+    CURLcode rc = curl_easy_pause(fetch->easy, (fetch->held ? CURLPAUSE_RECV : 0) |
+                                                   (fetch->starved ? CURLPAUSE_SEND : 0));
     if (rc) {
         px_fetch_end(fetch, rc);
     }
@@ -137,7 +140,7 @@ void px_fetch_settle(struct px_fetch *fetch)
         px_lane_settle(fetch);
     } else if (!fetch->opened && !fetch->pass.waiting) {
         open_transfer(fetch);
-    } else if (fetch->held && !fetch->paused) {
+    } else if (fetch->opened && ((fetch->held && !fetch->paused) || px_upload_goes_on(fetch))) {
         resume(fetch);
     }
 }
@@ -242,6 +245,7 @@ void px_fetch_cancel(struct px_fetch *fetch)
         fetch->cancelled = true;
         fetch->over = true;
         fetch->fetcher->live--;
+        px_upload_end(fetch);
         px_limit_stop(fetch);
         px_fetcher_queue(fetch);
     }

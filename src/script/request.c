@@ -83,6 +83,7 @@ const char *px_lua_failure_name(enum px_fetch_failure failure)
     case PX_FETCH_TIMEOUT: return "timeout";
     case PX_FETCH_CUT: return "cut";
     case PX_FETCH_PROTOCOL: return "protocol";
+    case PX_FETCH_UPLOAD: return "upload";
     default: return "internal";
     }
 }

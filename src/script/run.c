@@ -71,6 +71,10 @@ static int push_failure(struct run *run, lua_State *L)
 {
     const char *text;
     enum px_fetch_failure failure = px_reply_failure(run->reply, &text);
+    struct px_source *upload = run->ex ? px_exchange_upload(run->ex) : NULL;
+    if (failure == PX_FETCH_UPLOAD && upload) {
+        return px_run_push_upload_failure(L, upload);
+    }
     lua_pushnil(L);
     lua_pushstring(L, px_reply_broken(run->reply) ? "protocol" : px_lua_failure_name(failure));
     lua_pushstring(L, text);

@@ -56,5 +56,11 @@ void px_run_wake(void *user);
 /// Cancels and frees the reply, if there is one.
 void px_run_drop_reply(struct run *run);
 
+/// Pushes what send() gives when the client's upload breaks off.
+int px_run_push_upload_failure(lua_State *L, const struct px_source *upload);
+
+/// Lua's side of an upload: methods that are added to the table on top.
+void px_run_add_upload_methods(lua_State *L);
+
 /// Lua's side of a reply: methods that are added to the table on top.
 void px_run_add_reply_methods(lua_State *L);

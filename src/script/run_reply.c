@@ -36,8 +36,24 @@ static struct px_block *check_body(lua_State *L, int arg)
     return block;
 }
 
-/// send(url, headers, body, options): asks the upstream and waits for its head. Gives the status,
-/// or nil, a code and words.
+/// The client's upload as the body, from its beginning. NULL, with what send() gives pushed, when
+/// it cannot be sent.
+static struct px_source *take_upload(lua_State *L, struct run *run)
+{
+    struct px_source *source = px_exchange_upload(run->ex);
+    if (!source) {
+        luaL_error(L, "the request's body is no upload");
+    }
+    if (px_source_broken(source, NULL) || !px_source_rewind(source)) {
+        px_run_push_upload_failure(L, source);
+        return NULL;
+    }
+    return source;
+}
+
+/// send(url, headers, body, options): asks the upstream and waits for its head. The body `true` is
+/// the client's upload. Gives the status, or nil, a code and words; of an upload that breaks off
+/// also the status that says so.
 static int l_send(lua_State *L)
 {
     struct run *run = px_run_check_own(L);
@@ -47,9 +63,16 @@ static int l_send(lua_State *L)
     request.url.ptr = luaL_checklstring(L, 2, &request.url.len);
     request.header_count = px_lua_read_headers(L, 3, headers, PX_LUA_HEADERS_MAX);
     px_lua_read_options(L, 5, &request);
-    request.body = check_body(L, 4);  // Nothing below raises before it is dropped.
-
     px_run_drop_reply(run);
+    if (lua_isboolean(L, 4) && lua_toboolean(L, 4)) {
+        request.source = take_upload(L, run);
+        if (!request.source) {
+            return 4;
+        }
+    } else {
+        request.body = check_body(L, 4);  // Nothing below raises before it is dropped.
+    }
+
     struct px_error err = { PX_OK, "" };
     enum px_status st = px_reply_new(run->vm->conf.loop, run->vm->conf.fetcher, &request,
                                      px_run_wake, run, &run->reply, &err);
@@ -106,10 +129,11 @@ static enum px_framing check_framing(lua_State *L, int arg)
     return (enum px_framing)luaL_checkoption(L, arg, "whole", names);
 }
 
-static bool is_json(lua_State *L, int arg)
+/// True if the framing is called so: 'json' and 'bytes' are forms of 'whole'.
+static bool is_called(lua_State *L, int arg, const char *want)
 {
     const char *name = lua_tostring(L, arg);
-    return name && strcmp(name, "json") == 0;
+    return name && strcmp(name, want) == 0;
 }
 
 /// events(framing, keep): from now on next() gives events; with `keep` relay() may still follow.
@@ -195,8 +219,8 @@ static void read_taps(lua_State *L, int idx, struct run *run)
 
 /// relay(status, headers, framing, taps, keepalive): passes the body to the client byte for byte,
 /// with the upstream's headers and `headers` over them. The framing 'json' is 'whole', of what
-/// looks like JSON alone. Waits for the end: true, or nil, a code and words. The caller finishes
-/// the answer.
+/// looks like JSON alone; 'bytes' is 'whole', passed on as it comes. Waits for the end: true, or
+/// nil, a code and words. The caller finishes the answer.
 static int l_relay(lua_State *L)
 {
     struct run *run = px_run_check_own(L);
@@ -220,12 +244,13 @@ static int l_relay(lua_State *L)
         .status = (int)luaL_checkinteger(L, 2),
         .headers = headers,
         .count = count,
-        .json = is_json(L, 4),
+        .json = is_called(L, 4, "json"),
+        .at_once = is_called(L, 4, "bytes"),
         .tap = run->tap,
         .taps = run->tap_count,
         .keepalive_ms = 15000,
     };
-    conf.framing = conf.json ? PX_FRAMING_NONE : check_framing(L, 4);
+    conf.framing = conf.json || conf.at_once ? PX_FRAMING_NONE : check_framing(L, 4);
     if (!lua_isnoneornil(L, 6)) {
         conf.keepalive.ptr = luaL_checklstring(L, 6, &conf.keepalive.len);
     }

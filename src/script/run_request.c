@@ -262,6 +262,7 @@ void px_lua_open_run(lua_State *L)
     lua_newtable(L);
     luaL_setfuncs(L, methods, 0);
     px_run_add_reply_methods(L);
+    px_run_add_upload_methods(L);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "locked");
     lua_setfield(L, -2, "__metatable");

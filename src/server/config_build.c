@@ -145,6 +145,7 @@ static void build_numbers(const struct px_config_load *load, struct px_config *c
     }
     config->workers = count_workers(at(load, "workers", NULL));
     config->body_max = (size_t)at(load, "limits", "body")->number;
+    config->upload_max = (size_t)at(load, "limits", "upload")->number;
     config->bodies_max = (size_t)at(load, "limits", "bodies")->number;
     config->responses_max = (size_t)at(load, "limits", "responses")->number;
     config->connections = (unsigned)at(load, "limits", "connections")->number;

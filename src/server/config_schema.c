@@ -161,6 +161,8 @@ static const struct px_config_rule limits_members[] = {
       .standard = "20000" },
     { "responses", STRING | NUMBER, .form = PX_FORM_SIZE, .max = 1024 * GIB,
       .standard = "\"64MiB\"" },
+    { "upload", STRING | NUMBER, .form = PX_FORM_SIZE, .min = KIB, .max = 1024 * GIB,
+      .standard = "\"512MiB\"" },
     { 0 },
 };
 

@@ -19,6 +19,7 @@ static struct px_host_conf host_conf(const struct px_config *config)
         .body_ms = 30000,
         .stall_ms = 300000,
         .body_limit = config->body_max,
+        .upload_limit = config->upload_max,
         .bodies_limit = config->bodies_max,
     };
 }

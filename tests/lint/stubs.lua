@@ -15,6 +15,7 @@ local HOMES = {
   ['src/script/body.c'] = { methods = 'Body', [''] = 'body' },
   ['src/script/run_request.c'] = { methods = 'Exchange' },
   ['src/script/run_reply.c'] = { methods = 'Exchange' },
+  ['src/script/run_upload.c'] = { methods = 'Exchange' },
 }
 -- These change Lua's own libraries, or hand over no functions.
 local OTHERS = { ['src/script/sandbox.c'] = true, ['src/script/vm.c'] = true }

@@ -3,6 +3,7 @@
 import { Vendor, must, Refusal, isObject, plainName, stranger, parseBody } from './vendor.mjs';
 import { checkOpenai, openaiEmbeddings } from './embeddings.mjs';
 import { openaiBody, openaiFrames } from './events.mjs';
+import { MEDIA } from './images_audio.mjs';
 
 const TOP = new Set(['audio', 'frequency_penalty', 'function_call', 'functions', 'logit_bias',
   'logprobs', 'max_completion_tokens', 'max_tokens', 'messages', 'metadata', 'modalities', 'model',
@@ -286,6 +287,10 @@ export class FakeOpenAI extends Vendor {
       checkOpenai(exchange);
       return;
     }
+    if (exchange.method === 'POST' && MEDIA[exchange.path]) {
+      exchange.media = MEDIA[exchange.path](exchange);
+      return;
+    }
     must(exchange.path === '/v1/chat/completions', 404, 'invalid_request_error',
       `Invalid URL (${exchange.method} ${exchange.path})`);
     must(exchange.method === 'POST', 405, 'invalid_request_error',
@@ -307,6 +312,9 @@ export class FakeOpenAI extends Vendor {
     if (exchange.method === 'GET') {
       const id = decodeURIComponent(exchange.path.slice('/v1/models/'.length));
       return { body: id ? entry(id) : { object: 'list', data: this.models.map(entry) } };
+    }
+    if (exchange.media) {
+      return exchange.media;
     }
     const body = exchange.json;
     if (exchange.path === '/v1/embeddings') {

@@ -23,6 +23,18 @@ M.paths = {
   { method = 'GET', path = '/v1/models/*', operation = 'model' },
 }
 
+-- Images and sound: what is asked is the same below an upstream's address.
+for _, place in ipairs({
+  '/images/generations', '/images/edits', '/images/variations',
+  '/audio/speech', '/audio/transcriptions', '/audio/translations',
+}) do
+  for _, path in ipairs({ '/v1' .. place, place }) do
+    M.paths[#M.paths + 1] = {
+      method = 'POST', path = path, operation = 'images_audio', place = place,
+    }
+  end
+end
+
 local bad, opt = read.bad, read.opt
 
 -- Members that are read below, and others that change nothing of the answer when they are left out.

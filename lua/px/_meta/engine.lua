@@ -182,7 +182,7 @@ function Exchange:abort() end
 --- @param text? string
 function Exchange:answer(status, headers, text) end
 
---- The request's body, nil when there is none.
+--- The request's body, nil when there is none or it is an upload.
 --- @return px.Body?
 function Exchange:body() end
 
@@ -212,6 +212,13 @@ function Exchange:ended() end
 --- @param framing 'sse'|'lines'
 --- @param keep? boolean relay() may still follow.
 function Exchange:events(framing, keep) end
+
+--- The value of a field of the upload, which is no file; nil and 'absent', 'late' (it did not come
+--- among the first 256 KiB), or words that say what is wrong with the upload.
+--- @param name string
+--- @return string? value
+--- @return string? why
+function Exchange:field(name) end
 
 --- The answer's body is complete.
 function Exchange:finish() end
@@ -254,8 +261,9 @@ function Exchange:query(name) end
 --- and words.
 --- @param status integer
 --- @param headers? table<string, string> Over the upstream's.
---- @param framing? 'whole'|'json'|'sse'|'lines' What the body is made of. Of 'json' what does not look
----   like it is not sent, unless it is large: nil, 'protocol' and words that quote it.
+--- @param framing? 'whole'|'json'|'bytes'|'sse'|'lines' What the body is made of. Of 'json' what does
+---   not look like it is not sent, unless it is large: nil, 'protocol' and words that quote it. 'bytes' go
+---   out as they come, others in one piece if they are small.
 --- @param taps? string[] Members whose last event is kept for tapped().
 --- @param keepalive? string Sent while nothing comes.
 --- @return boolean? complete
@@ -278,16 +286,23 @@ function Exchange:reply_headers() end
 --- Asks the upstream and waits for its head: the status, or nil, a code and words.
 --- @param url string
 --- @param headers table<string, string>
---- @param request? px.Body|string
+--- @param request? px.Body|string|true `true`: the client's upload, from its beginning. It can be sent
+---   again as long as no more than 256 KiB of it were sent.
 --- @param options? table
 --- @return integer? status
---- @return string? code
+--- @return string? code 'upload' when the upload broke off.
 --- @return string? words
+--- @return integer? own Of 'upload': the status that says so.
 function Exchange:send(url, headers, request, options) end
 
 --- How many bytes of the answer were sent.
 --- @return number
 function Exchange:sent() end
+
+--- Exchanges the value of a field that field() finds. Raises when there is none, and after send().
+--- @param name string
+--- @param text string
+function Exchange:set_field(name, text) end
 
 --- An answer whose body follows in pieces.
 --- @param status integer
@@ -302,6 +317,10 @@ function Exchange:started() end
 --- not be read to its end, `inside` when what was relayed does not end where an event does.
 --- @return table<string, string>
 function Exchange:tapped() end
+
+--- Tells whether the body is an upload: multipart/form-data, which passes through unkept.
+--- @return boolean
+function Exchange:upload() end
 
 --- A piece of the answer's body; waits while the client does not take what is queued.
 --- @param text string

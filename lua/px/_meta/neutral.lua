@@ -27,7 +27,8 @@
 --- @class px.Path
 --- @field method string 'POST'
 --- @field path string Exact path, or a prefix when it ends in '*'.
---- @field operation string 'chat' | 'models' | 'model' | 'count'
+--- @field operation string 'chat' | 'models' | 'model' | 'count' | 'embed' | 'images_audio'
+--- @field place? string Of 'images_audio': the path below an upstream's address.
 
 --- What a conversion may need to know and tell. Made by the engine for each attempt.
 --- @class px.Context

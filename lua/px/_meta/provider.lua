@@ -13,6 +13,7 @@
 --- @field counts? { protocol: string, path: string } Where it counts tokens.
 --- @field embeds? { protocol: string, path: string, single: string? } Where it makes embeddings; `single`: of
 ---   one text in a form of its own.
+--- @field images_audio? string It has this protocol's endpoints for images and sound, below base_url.
 --- @field headers? fun(account: px.Account): table<string, string> Signs one request. Names in lower case.
 --- @field shape? fun(at: px.Attempt) Last change of the request before it is sent.
 --- @field unwrap? fun(body: any): any Takes an envelope off an answer.

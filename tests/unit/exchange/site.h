@@ -110,6 +110,7 @@ SITE const struct px_host_conf site_conf = {
     .body_ms = 5000,
     .stall_ms = 5000,
     .body_limit = 1 << 20,
+    .upload_limit = 4 << 20,
     .bodies_limit = 8 << 20,
 };
 

@@ -26,6 +26,7 @@ static void test_the_shipped_file_is_sound_and_says_what_it_says(void **state)
     assert_string_equal(config->scripts, data);
     assert_string_equal(config->default_provider, "demo");
     assert_int_equal(config->body_max, 32 << 20);
+    assert_int_equal(config->upload_max, 512 << 20);
     assert_int_equal(config->bodies_max, 256 << 20);
     assert_int_equal(config->connections, 20000);
     assert_int_equal(config->timeouts.keep_alive, 75000);
@@ -63,7 +64,8 @@ static void test_values_are_read_in_every_form(void **state)
         load_sound("{" BASE ",\"workers\":7,\"scripts\":\"/etc/../srv/./x/\","
                    "\"listen\":[{\"address\":\"::\",\"port\":0,\"tls\":{\"cert_file\":\"c.pem\","
                    "\"key_file\":\"~/k.pem\"}},{\"fd\":5},{\"fd\":\"systemd\"}],"
-                   "\"limits\":{\"body\":\"1.5 KiB\",\"bodies\":4096},\"timeouts\":{\"head\":0.25,"
+                   "\"limits\":{\"body\":\"1.5 "
+                   "KiB\",\"bodies\":4096,\"upload\":\"2MiB\"},\"timeouts\":{\"head\":0.25,"
                    "\"idle\":0.0001},\"log\":{\"level\":\"debug\",\"format\":\"json\"},"
                    "\"fetch\":{\"allow\":[\"*.example.org\"],\"media\":[\"a\",\"b\"]}}");
     assert_int_equal(config->workers, 7);
@@ -78,6 +80,7 @@ static void test_values_are_read_in_every_form(void **state)
     assert_true(config->listeners[2].systemd);
     assert_int_equal(config->listeners[2].fd, -1);
     assert_int_equal(config->body_max, 1536);
+    assert_int_equal(config->upload_max, 2 << 20);
     assert_int_equal(config->bodies_max, 4096);
     assert_int_equal(config->timeouts.head, 250);
     assert_int_equal(config->timeouts.idle, 1);

@@ -1,0 +1,162 @@
+--- Images and sound: what OpenAI-shaped upstreams alone can do. Requests and answers pass as they
+--- are, but for the model's name; an upload is not kept, it passes through piece by piece.
+
+local answer = require('policy.answer')
+local attempt = require('policy.attempt')
+local json = require('px.json')
+local refuse = require('policy.refuse')
+local upstreams = require('policy.upstreams')
+
+local M = {}
+
+local HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] = 'no' }
+
+local LATE = 'model did not come within the first 256 KiB of the upload; send it before the file, '
+  .. 'or name the provider in the path or in Model-Provider.'
+
+-- An upload as rules see it: it has a model, and nothing that can be read or changed.
+local Upload = {}
+Upload.__index = Upload
+
+local function unread()
+  error('an upload passes unread: only its model is known', 0)
+end
+
+for _, name in ipairs({ 'json', 'set', 'remove', 'text' }) do
+  Upload[name] = unread
+end
+
+function Upload:get(path)
+  return path == 'model' and self.ex:field('model') or nil
+end
+
+function Upload:model(name)
+  if self.ex:field('model') then
+    self.ex:set_field('model', name)
+  end
+end
+
+--- Reads of an upload what policy reads.
+---
+--- @param ex px.Exchange
+--- @return table? body nil when the body is none.
+--- @return string? words What is wrong with it.
+function M.upload(ex)
+  local _, why = ex:field('model')
+  if why and why ~= 'absent' and why ~= 'late' then
+    return nil, 'The upload is not valid multipart/form-data: ' .. why
+  end
+  return setmetatable({ ex = ex, upload = true, late = why == 'late' }, Upload)
+end
+
+local function refused(q, failure)
+  q.failed = failure.code
+  q.status = refuse.answer(q.ex, q.speaks, failure)
+end
+
+--- The account for a model; for one that is not named, the first.
+local function account_of(q, target)
+  if q.asked == '' then
+    return target.upstream.accounts[1]
+  end
+  return upstreams.account(target.upstream, target.model)
+end
+
+local function headers_of(q, account)
+  local headers = {}
+  for name, value in pairs(account.headers) do
+    headers[name] = value
+  end
+  headers.accept = q.ex:header('accept') or '*/*'
+  if q.body.upload then
+    headers['content-type'] = q.ex:header('content-type')
+  end
+  return headers
+end
+
+--- The event that ends a stream which the upstream did not end.
+local function give_up(q, at, code, words)
+  local failure = refuse.transfer(at.upstream, code, words)
+  local _, body = q.speaks.errors.write(failure)
+  q.failed = failure.code
+  q.ex:write((q.ex:tapped().inside and '\n\n' or '') .. 'data: ' .. json.encode(body) .. '\n\n')
+  q.ex:finish()
+end
+
+local function framing_of(kind)
+  return kind:find('^text/event%-stream') and 'sse'
+    or kind:find('^application/json') and 'json'
+    or kind:find('^text/') and 'whole'
+    or 'bytes'
+end
+
+--- Passes the answer on: JSON, a text, a stream of events, or sound while it is spoken.
+local function give(q, at, status)
+  local ex = q.ex
+  local kind = (ex:reply_header('content-type') or ''):lower()
+  if kind:find('text/html', 1, true) then
+    return answer.nonsense(q, at, 'a page: ' .. (ex:collect(1000) or ''):sub(1, 100))
+  end
+  local framing = framing_of(kind)
+  ex:release()
+  q.status, q.body = status, nil
+  answer.whole[ex] = framing ~= 'sse' or nil
+  local ok, code, words = ex:relay(status, HEADERS, framing)
+  if ok then
+    ex:finish()
+  elseif framing == 'sse' then
+    give_up(q, at, code, words)
+  elseif ex:started() then
+    q.failed = code
+    ex:abort()
+  elseif code == 'protocol' and framing == 'json' then
+    answer.nonsense(q, at, words)
+  else
+    refused(q, refuse.transfer(at.upstream, code, words))
+  end
+end
+
+--- Answers a request for images or sound through one target.
+---
+--- @param q table The request: see main.lua. `asked` is '' when it names no model.
+--- @param target { upstream: px.Upstream, model: string }
+function M.run(q, target)
+  local upstream = target.upstream
+  if upstream.type.images_audio ~= q.protocol then
+    return refused(q, {
+      status = 400, code = 'unsupported',
+      message = q.body.late and LATE
+        or ('The provider %s has no %s.'):format(upstream.id, q.op.place),
+    })
+  end
+  local account = account_of(q, target)
+  if not account then
+    return refused(q, {
+      status = 503, code = 'overloaded', message = upstreams.why_none(upstream, target.model),
+    })
+  end
+  if q.asked ~= '' and target.model ~= q.asked then
+    q.body:model(target.model)
+  end
+  local at = {
+    upstream = upstream, account = account, protocol = q.protocol, model = target.model,
+    url = upstream.base .. q.op.place, headers = headers_of(q, account), body = q.body,
+    upload = q.body.upload, as_is = true,
+  }
+  q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
+  q.signed_by = account
+  local status = attempt.exchange(q, at)
+  if status then
+    give(q, at, status)
+  end
+end
+
+--- No provider was found for a request that names no model.
+function M.nowhere(q)
+  refused(q, {
+    status = 400, code = 'bad_request', param = 'model',
+    message = q.body.late and LATE or 'model is missing, and there is no default provider.',
+  })
+end
+
+return M
