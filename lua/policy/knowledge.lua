@@ -69,6 +69,7 @@ local function by_level(levels)
   return {
     thinking = 'level', effort = levels, max_output = 65536, json_schema = true,
     result_parts = true, mixed_tools = true, signatures = true, format_with_tools = true,
+    file_urls = true,
   }
 end
 

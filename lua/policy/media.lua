@@ -262,14 +262,15 @@ end
 local function wanted(request, wants, ctx)
   local items, by_url, missing, any = {}, {}, {}, false
   each(request, function(block)
-    if type(block.url) == 'string' and not block.data and wants(block, ctx) then
+    local want = type(block.url) == 'string' and not block.data and wants(block, ctx)
+    if want then
       if not may_fetch(block.url) then
-        missing[block], any = true, true
+        missing[block], any = true, any or want ~= 'rather'
         return
       end
       local item = by_url[block.url]
       if not item then
-        item = { url = block.url, at = block.url, hops = 0, blocks = {} }
+        item = { url = block.url, at = block.url, hops = 0, blocks = {}, want = want }
         by_url[block.url], items[#items + 1] = item, item
       end
       item.blocks[#item.blocks + 1] = block
@@ -278,12 +279,24 @@ local function wanted(request, wants, ctx)
   return items, any and missing or nil
 end
 
+--- Tells whether the target can do nothing with one of these addresses.
+local function needed(items)
+  for _, item in ipairs(items) do
+    item.err = item.err or not item.answer and 'too many are being fetched' or nil
+    if item.want ~= 'rather' then
+      return true
+    end
+  end
+  return false
+end
+
 --- Fetches what the target of a request needs the bytes of, and puts it into its blocks. Waits.
 --- What may not be fetched stays as it is, for the writer to say what is lost.
 ---
 --- @param q table The request: see main.lua.
 --- @param request px.Request
---- @param wants? fun(block: px.Block, ctx: px.Context): boolean The target's request.wants_bytes.
+--- @param wants? fun(block: px.Block, ctx: px.Context): boolean|'rather' The target's
+---   request.wants_bytes.
 --- @param ctx px.Context
 --- @return px.Failure? failure
 function M.resolve(q, request, wants, ctx)
@@ -300,7 +313,7 @@ function M.resolve(q, request, wants, ctx)
       ('more than %d URLs would have to be fetched'):format(URLS_MAX))
   elseif #items == 0 then
     return nil
-  elseif not fetch_all(items) then
+  elseif not fetch_all(items) and needed(items) then
     return {
       status = 503, code = 'overloaded', retry_after = 2,
       message = 'Too many media are being fetched at the moment.',
@@ -309,7 +322,7 @@ function M.resolve(q, request, wants, ctx)
   for _, item in ipairs(items) do
     for _, block in ipairs(item.blocks) do
       local err = item.err or fill(block, item.answer)
-      if err then
+      if err and item.want ~= 'rather' then
         return refusal(q, item.url, 'it cannot be fetched: ' .. err)
       end
     end

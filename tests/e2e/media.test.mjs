@@ -15,7 +15,8 @@ import { until } from './lib/wait.mjs';
 import { PNG } from './scenarios/shared.mjs';
 
 const PDF = Buffer.from('%PDF-1.7 and more');
-const MODELS = { ollama: 'home:llava', gemini: 'gem:gemini-1.5-pro' };
+const MODELS = { ollama: 'home:llava', gemini: 'gem:gemini-1.5-pro',
+  'gemini 2': 'gem:gemini-2.5-flash' };
 
 const fakes = {};
 let pages;
@@ -127,6 +128,7 @@ const IMAGES = {
   gemini: () => fakes.gem.requests.at(-1).json.contents.flatMap((c) => c.parts)
     .flatMap((part) => (part.inlineData ? [part.inlineData.data] : [])),
 };
+IMAGES['gemini 2'] = IMAGES.gemini;
 
 for (const kind of Object.keys(MODELS)) {
   describe(`images by address, for an upstream of kind ${kind}`, () => {
@@ -154,7 +156,7 @@ test('a PDF by address reaches a Chat upstream whole, a text reaches Ollama', as
 
 test('an upstream that takes addresses gets them, and nothing is fetched', async () => {
   const url = `https://127.0.0.1:${pages.address().port}/ok.png`;
-  await chat('gem:gemini-2.5-flash', [url]);
+  await chat('gem:gemini-3-flash-preview', [url]);
   const [{ parts }] = fakes.gem.requests[0].json.contents;
   assert.equal(parts[1].fileData.fileUri, url);
   assert.deepEqual(hits, []);

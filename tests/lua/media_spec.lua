@@ -123,6 +123,18 @@ describe('policy.media', function()
     eq({ 400, 'messages[0].content[0].image_url.url' }, { failure.status, failure.param })
   end)
 
+  it('leaves addresses that the target may take, when it cannot fetch them', function()
+    local function rather()
+      return 'rather'
+    end
+    local media = load({ media = { 'a.example' } }, { [A] = reply('', nil, 404) })
+    for _, url in ipairs({ A, 'https://b.example/' }) do
+      local request, q = request_of({ image(url) })
+      eq(nil, media.resolve(q, request, rather, {}))
+      eq(url, request.turns[1].blocks[1].url)
+    end
+  end)
+
   it('leaves blocks alone that the target takes', function()
     local media, calls = load({ media = { '*' } }, {})
     local request, q = request_of({ image(A) })
@@ -244,7 +256,8 @@ local WANTS = {
   { 'ollama', { kind = 'document', media = 'text/plain' }, {}, true },
   { 'ollama', { kind = 'audio' }, {}, false },
   { 'ollama', { kind = 'audio' }, { audio = true }, true },
-  { 'gemini', { kind = 'image' }, {}, false },
+  { 'gemini', { kind = 'image' }, {}, 'rather' },
+  { 'gemini', { kind = 'image' }, { file_urls = true }, false },
   { 'gemini', { kind = 'image' }, { file_urls = false }, true },
   { 'gemini', { kind = 'audio', url = 'https://www.youtube.com/watch' }, { file_urls = false },
     false },

@@ -140,11 +140,17 @@ end
 
 --- Tells whether a block that names an address is worth its bytes to an upstream of this protocol.
 ---
+--- Where nobody knows whether the model takes addresses, bytes are better.
+---
 --- @param block px.Block
 --- @param ctx px.Context
---- @return boolean
+--- @return boolean|'rather'
 function M.wants_bytes(block, ctx)
-  return (ctx.knowledge or {}).file_urls == false and not block.url:find('^https?://[%w.]*youtu')
+  local takes = (ctx.knowledge or {}).file_urls
+  if takes or block.url:find('^https?://[%w.]*youtu') then
+    return false
+  end
+  return takes == false or 'rather'
 end
 
 return M

@@ -89,7 +89,7 @@
 --- @field result_parts? boolean Gemini: functionResponse.parts are accepted.
 --- @field mixed_tools? boolean Gemini: hosted tools may stand beside functions.
 --- @field format_with_tools? boolean Gemini: structured output may stand beside functions.
---- @field file_urls? boolean Gemini: false where fileData takes no foreign address.
+--- @field file_urls? boolean Gemini: whether fileData takes foreign addresses.
 --- @field refuses? string[] Paths in the body that the model refuses: they are left out, and noted as lost.
 
 --- @class px.Request
@@ -269,7 +269,8 @@
 ---   request.at_once(body, ctx)  for a request that needs no model: the answer's body, else nil; takes the
 ---                               px.Body, undecoded (Ollama: loading a model)
 ---   request.wants_bytes(block, ctx)  whether a block with a `url` is worth its bytes to an upstream of this
----                               protocol, which takes no URL there: it is then fetched if it may be
+---                               protocol: true where it takes no URL, 'rather' where it may not. It is then
+---                               fetched if the configuration allows
 ---   stream.framing              'sse' (default) or 'lines': one JSON text a line; the reader is then called
 ---                               as read('message', line), and the writer returns whole lines
 --- ctx.array asks the stream writer for one JSON array; ctx.path is the client's path.
