@@ -11,6 +11,7 @@ local crypto = require('px.crypto')
 local json = require('px.json')
 local knowledge = require('policy.knowledge')
 local removable = require('protocol._removable')
+local told = require('policy.told')
 local unsigned = require('protocol._unsigned')
 local unsupported = require('protocol._unsupported')
 local upstreams = require('policy.upstreams')
@@ -83,8 +84,11 @@ function M.before(q, at)
   if not at.body or at.upstream.loss == 'refuse' then
     return
   end
-  for _, path in ipairs(knowledge.lookup(at.model, at.protocol, at.upstream.id).refuses or {}) do
-    leave_out(q, at, path)
+  if told.count > 0 then  -- The shipped table names nothing.
+    local known = knowledge.lookup(at.model, at.protocol, at.upstream.id)
+    for _, path in ipairs(known.refuses or {}) do
+      leave_out(q, at, path)
+    end
   end
   local list = models > 0 and at.upstream.adapt and learnt[key_of(at)]
   for i = 1, list and #list or 0 do

@@ -232,6 +232,42 @@ test('a client that leaves ends what is fetched for it', async () => {
   assert.ok(Date.now() - left < 1300, 'before their time is over');
 });
 
+test('more than 64 at once are too many: who comes too late is told to come again', async () => {
+  const urls = Array.from({ length: 4 }, (_, i) => at(`/slow.png?${i}`));
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => (
+    chat(MODELS.ollama, urls).then(() => 'answered', (error) => (
+      `${error.status} ${error.headers.get('retry-after')}`)))));
+  const count = (what) => outcomes.filter((outcome) => outcome === what).length;
+  assert.deepEqual([count('400 null'), count('503 2')], [16, 4]);
+  assert.equal(hits.length, 64);
+});
+
+test('files as large as may be fit into what a request may use', async () => {
+  const size = 9 * 1024 * 1024;
+  const bytes = Buffer.concat([Buffer.from(PNG, 'base64'), Buffer.alloc(size, 7)]);
+  const large = http.createServer((request, response) => {
+    response.end(bytes);
+  }).listen(0, '127.0.0.1');
+  await once(large, 'listening');
+  const wide = await Gateway.start({ config: { default_provider: 'home',
+    fetch: { media: ['127.0.0.1'] }, providers: { home: { type: 'ollama',
+      base_url: fakes.home.url, accounts: [{ name: 'a', api_key: 'sk-up' }] } } } });
+  try {
+    const url = `http://127.0.0.1:${large.address().port}/`;
+    const content = [0, 1].map((i) => ({ type: 'image_url', image_url: { url: `${url}?${i}` } }));
+    const { status, text } = await wide.chat({ model: 'llava',
+      messages: [{ role: 'user', content }] }, { timeout: 60_000 });
+    assert.equal(status, 200, text);
+    const { images } = fakes.home.requests[0].json.messages[0];
+    assert.deepEqual(images.map((image) => image.length), Array(2).fill(4 * Math.ceil(
+      bytes.length / 3)));
+  } finally {
+    await wide.stop();
+    large.closeAllConnections();
+    large.close();
+  }
+});
+
 test('many requests at once get all of theirs', async () => {
   const urls = Array.from({ length: 6 }, (_, i) => at(`/ok.png?${i}`));
   await Promise.all(Array.from({ length: 12 }, () => chat(MODELS.ollama, urls)));

@@ -214,6 +214,10 @@ describe('policy.media', function()
   it('is busy when too much is under way', function()
     local _, _, failure = resolve({ media = { '*' } }, { busy = true }, { image(A) })
     eq({ 503, 'overloaded', 2 }, { failure.status, failure.code, failure.retry_after })
+    local media = load({ media = { '*' } }, { busy = true })
+    local request, q = request_of({ image(A) })
+    eq(nil, media.resolve(q, request, function() return 'rather' end, {}))
+    eq(A, request.turns[1].blocks[1].url)
   end)
 
   -- Kind of the block, bytes, declared type; what it becomes, or words of the refusal.
