@@ -6,6 +6,11 @@ local json = require('px.json')
 local M = {}
 
 local PATHS_MAX = 16
+local PATH_LEN = 200
+local MESSAGE_LEN = 4000
+
+-- Anthropic's words behind a path, also those of pydantic.
+local EXTRA = ': Extra inputs are not permitted'
 
 -- OpenAI's codes; `param` has the path.
 local CODES = { unknown_parameter = true, unsupported_parameter = true, unsupported_value = true }
@@ -73,8 +78,13 @@ end
 --- @param message string
 --- @param add fun(path: (string|integer)[], value: boolean?)
 local function of_message(message, add)
-  for path in message:gmatch('([%w_.-]+): Extra inputs are not permitted') do
-    add(M.split(path))
+  local at, last = message:find(EXTRA, 1, true)
+  while at do
+    local path = message:sub(math.max(1, at - PATH_LEN), at - 1):match('[%w_.-]+$')
+    if path then
+      add(M.split(path))
+    end
+    at, last = message:find(EXTRA, last, true)
   end
   for name, rest in message:gmatch('Unknown name "([%w_$.-]+)"([^\n]*)') do
     local where = rest:match('^ at \'([%w_.%[%]-]*)\'') or ''
@@ -118,12 +128,12 @@ end
 --- Gathers every text of an answer that may be a message.
 local function messages_of(body, text)
   if type(body) ~= 'table' then
-    return { type(body) == 'string' and body or text }
+    return { (type(body) == 'string' and body or text):sub(1, MESSAGE_LEN) }
   end
   local out = {}
   local inner = type(body.error) == 'table' and body.error or body
   local function take(value)
-    out[#out + 1] = type(value) == 'string' and value or nil
+    out[#out + 1] = type(value) == 'string' and value:sub(1, MESSAGE_LEN) or nil
   end
   take(body.error)
   for _, name in ipairs({ 'message', 'detail', 'msg' }) do
@@ -147,7 +157,7 @@ function M.read(text)
   local use = all:match('[Uu]se [\'"`](max_[%w_]*tokens)[\'"`] instead')
   local function add(path, value)
     local key = table.concat(path, '.')
-    if #path > 0 and #path <= 12 and #key <= 200 and not seen[key] and #found < PATHS_MAX then
+    if #path > 0 and #path <= 12 and #key <= PATH_LEN and not seen[key] and #found < PATHS_MAX then
       seen[key] = true
       local renamed = #path == 1 and path[1] ~= use
       and tostring(path[1]):find('^max_[%w_]*tokens$')
@@ -163,7 +173,7 @@ function M.read(text)
     located(type(first.message) == 'table' and first.message.detail, add)
   end
   for _, message in ipairs(messages) do
-    of_message(message:sub(1, 4000), add)
+    of_message(message, add)
   end
   return found
 end

@@ -112,6 +112,19 @@ describe('a parameter that the upstream does not support', () => {
     assert.equal(stage.oa.requests.length, 2);
   });
 
+  test('in a refusal of any length and kind costs its request nothing but that', async () => {
+    for (const message of ['a'.repeat(900_000), '`a'.repeat(400_000), 'Unknown parameter: '.repeat(
+      40_000), ': Extra inputs are not permitted'.repeat(20_000)]) {
+      stage.oa.clear();
+      stage.oa.script({ status: 400, body: { error: { message, type: 'invalid_request_error',
+        param: null, code: null } } });
+      const { status, text } = await stage.gw.chat({ model: 'ad:long', messages: HI });
+      assert.equal(status, 400);
+      assert.equal(JSON.parse(text).error.message, message);
+      assert.equal(stage.oa.requests.length, 1);
+    }
+  });
+
   test('of a client that leaves between the tries costs nothing more', async () => {
     const held = gate();
     stage.oa.script(unsupported('logit_bias'), async (exchange) => {
