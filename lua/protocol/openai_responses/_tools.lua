@@ -26,7 +26,12 @@ local function read_custom(format)
   }
 end
 
-local function read_named(tool, path, kind)
+local KNOWN = {}
+for name in ('type name description parameters strict format function custom'):gmatch('%S+') do
+  KNOWN[name] = true
+end
+
+local function read_named(tool, path, kind, lost)
   local inner = tool
   if type(tool.name) ~= 'string' and type(tool[kind]) == 'table' then
     inner = tool[kind] -- As Chat Completions has it.
@@ -35,6 +40,7 @@ local function read_named(tool, path, kind)
   if not name or name == '' then
     bad(path .. '.name is missing', path .. '.name')
   end
+  read.unknown(tool, KNOWN, 'request.tools.', lost)
   return {
     name = name,
     description = read.text(inner.description, path .. '.description'),
@@ -72,7 +78,7 @@ function read_list(tools, list, path, ctx)
     if type(kind) ~= 'string' then
       bad(at .. '.type must be a string', at .. '.type')
     elseif kind == 'function' or kind == 'custom' then
-      tools[#tools + 1] = read_named(tool, at, kind)
+      tools[#tools + 1] = read_named(tool, at, kind, ctx.lost)
     elseif kind == 'namespace' then
       read_namespace(tools, tool, at, ctx)
     else

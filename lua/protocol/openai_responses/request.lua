@@ -69,11 +69,14 @@ local function read_format(text)
   }
 end
 
-local function read_reasoning(body)
+local REASONING = { effort = true, summary = true, generate_summary = true }
+
+local function read_reasoning(body, lost)
   local given = read.table(body.reasoning, 'reasoning', 'an object')
   if not given then
     return nil
   end
+  read.unknown(given, REASONING, 'request.reasoning.', lost)
   local word = read.text(given.effort, 'reasoning.effort')
   local summary = opt(given.summary) or opt(given.generate_summary)
   word = FROM_EFFORT[word] or word
@@ -146,7 +149,7 @@ function M.read(body, ctx)
     top_p = read.number(body.top_p, 'top_p'),
     max_tokens = read.count(body.max_output_tokens, 'max_output_tokens'),
     response_format = read_format(text),
-    reasoning = read_reasoning(body),
+    reasoning = read_reasoning(body, lost),
     verbosity = read.text(text.verbosity, 'text.verbosity'),
     user = read.maybe_text(body.safety_identifier) or read.text(body.user, 'user'),
     metadata = read.table(body.metadata, 'metadata', 'an object'),
