@@ -1,21 +1,21 @@
-// Recorded streams of real vendors, each read by the official SDK of every client: they say what the
-// vendor said. At the end the numbers are printed.
+// Recorded streams of real vendors, each read by the official SDK of every client: they say what
+// the vendor said. At the end the numbers are printed.
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { corpusMissing } from '../upstream/corpus.mjs';
 import { SDKS } from './corpus/sdks.mjs';
-import { VENDORS } from './corpus/vendors.mjs';
+import { Table } from './corpus/table.mjs';
+import { ollamaStreams, VENDORS } from './corpus/vendors.mjs';
 import { useFive } from './lib/five.mjs';
 
 const five = useFive();
 const splits = [undefined, 1, { seed: 1 }, { seed: 2 }, { seed: 3 }];
-const counts = {};
+const table = new Table('Recorded streams, as the SDKs of their clients read them');
 const HI = [{ role: 'user', content: 'Hi' }];
 
 function count(vendor, client, what) {
-  const key = `${client} of ${vendor}`;
-  counts[key] = { ...counts[key], [what]: (counts[key]?.[what] ?? 0) + 1 };
+  table.count(`${vendor} to ${client}`, what);
 }
 
 /** Arguments by content: key order and white space are the writer's. */
@@ -121,8 +121,15 @@ for (const [vendor, { read, streams }] of Object.entries(VENDORS)) {
   });
 }
 
-after(() => {
-  for (const [key, { same: equal = 0, raise = 0 }] of Object.entries(counts)) {
-    console.log(`corpus ${key}: ${equal} streams say the same, ${raise} raise as they must`);
-  }
+describe('ollama generations relayed', { skip: corpusMissing }, () => {
+  ollamaStreams(/\/api\/generate$/).forEach(({ name, text }) => {
+    test(`${name} passes byte for byte`, async () => {
+      const { fake, model } = five.of('ollama');
+      fake.script({ pieces: [text], headers: { 'content-type': 'application/x-ndjson' } });
+      const reply = await five.gw.post('/api/generate', { model, prompt: 'Hi' });
+      assert.deepEqual([reply.status, reply.text], [200, text]);
+    });
+  });
 });
+
+after(() => corpusMissing || table.print());

@@ -138,6 +138,8 @@ local READS = {
     'opaque0: stop0 opaque1: stop1 text2:x stop2 finish:stop' },
   { 'a picture', { chunk('{"inlineData":{"mimeType":"image/png","data":"AAAA"}}', 'STOP') },
     'text0:[image omitted] stop0 finish:stop' },
+  { 'speech', { chunk('{"inlineData":{"mimeType":"audio/L16;rate=24000","data":"AAAA"}}', 'STOP') },
+    'text0:[audio omitted] stop0 finish:stop' },
   { 'only the first candidate', { '{"candidates":[{"index":1,"content":{"parts":[{"text":"b"}]}},'
     .. '{"index":0,"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}' },
     'text0:a stop0 finish:stop' },

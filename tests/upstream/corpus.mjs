@@ -73,9 +73,17 @@ export function streams(protocol) {
 const ASKS = {
   anthropic: /\/messages(\?.*)?$/,
   gemini: /\/models\/[^/]*:\w+(\?.*)?$/,
+  ollama: /\/api\/(chat|generate)$/,
   'openai-chat': /\/chat\/completions(\?.*)?$/,
   'openai-responses': /\/responses(\/input_tokens|\/compact)?(\?.*)?$/,
 };
+
+const IS_CHAT = /(completions|responses|messages|[gG]enerateContent|api\/chat|api\/generate)$/;
+
+/** Whether a recorded address is one that answers a chat, rather than counts or embeds. */
+export function isChat(uri) {
+  return IS_CHAT.test(new URL(uri).pathname);
+}
 
 /** The recorded requests of `protocol`: `{ name, uri, body, status }`. */
 export function requests(protocol) {
@@ -91,7 +99,9 @@ export function requests(protocol) {
           status: response.status }] : []))));
 }
 
-/** The recorded answers of `protocol` that were not streamed and no refusals: `{ name, body }`. */
+/**
+ * The recorded answers of `protocol` that were not streamed and no refusals: `{ name, body, uri? }`.
+ */
 export function replies(protocol) {
   if (corpusMissing) {
     return [];
@@ -101,8 +111,8 @@ export function replies(protocol) {
   return parsed.flatMap(([name, value]) => (value.exchanges
     ? value.exchanges.flatMap(({ request, response }, at) => (
       ASKS[protocol].test(request.uri) && response.status === 200
-        && typeof response.body === 'object' ? [{ name: `${name}#${at}`, body: response.body }]
-        : []))
+        && typeof response.body === 'object'
+        ? [{ name: `${name}#${at}`, uri: request.uri, body: response.body }] : []))
     : value.error?.message ? [] : [{ name, body: value }]));
 }
 

@@ -170,9 +170,13 @@ function Reader:take_call(events, value)
   end
 end
 
-function Reader:take_media(events)
-  self:lose('reply.images')
-  self:add(events, 'text', '[image omitted]')
+--- Notes what the model made besides text: no other protocol has words that all clients know.
+function Reader:take_media(events, part)
+  local data = read.maybe_table(get(part, 'inlineData') or get(part, 'fileData'))
+  local kind = (read.maybe_text(get(data, 'mimeType')) or 'image/'):match('^%a+')
+  local what = (kind == 'audio' or kind == 'image' or kind == 'video') and kind or 'document'
+  self:lose('reply.' .. what)
+  self:add(events, 'text', '[' .. what .. ' omitted]')
 end
 
 function Reader:part(events, part)
@@ -198,7 +202,7 @@ function Reader:part(events, part)
   if type(text) == 'string' or get(part, 'thoughtSignature') then
     self:text(events, part, read.maybe_text(text) or '')
   elseif get(part, 'inlineData') or get(part, 'fileData') then
-    self:take_media(events)
+    self:take_media(events, part)
   end
 end
 

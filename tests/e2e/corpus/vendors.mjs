@@ -16,11 +16,12 @@ const json = JSON.stringify;
 // Chat --------------------------------------------------------------------------------------------
 
 /** Usage in whatever dialect an imitator writes it. */
-function chatUsage(usage) {
+export function chatUsage(usage) {
   if (!usage) {
     return null;
   }
-  const reasoning = usage.completion_tokens_details?.reasoning_tokens ?? usage.reasoning_tokens ?? 0;
+  const reasoning = usage.completion_tokens_details?.reasoning_tokens
+    ?? usage.reasoning_tokens ?? 0;
   const apart = reasoning > 0
     && usage.total_tokens === usage.prompt_tokens + usage.completion_tokens + reasoning;
   const output = usage.completion_tokens + (apart ? reasoning : 0);
@@ -40,7 +41,8 @@ function chat(text) {
     .join('');
   const refusal = events(text).map((one) => one.choices?.[0]?.delta?.refusal ?? '').join('');
   const groq = events(text).map((one) => one.x_groq?.usage).find(Boolean);
-  return { ...said, text: said.text + refusal, thinking: said.thinking + details, usage: chatUsage(said.usage ?? groq),
+  return { ...said, text: said.text + refusal, thinking: said.thinking + details,
+    usage: chatUsage(said.usage ?? groq),
     finish: CHAT_FINISH[said.finish] ?? (said.calls.length ? 'tool' : 'stop'),
     broken: !said.finish && !/data: ?\[DONE\]/.test(text) };
 }
@@ -136,8 +138,8 @@ function ollama(text) {
       : { input: last.prompt_eval_count ?? 0, output: last.eval_count, read: 0 } };
 }
 
-/** Ollama's recorded conversations; generations are answered in another form. */
-function ollamaStreams() {
+/** Ollama's recorded conversations or, by their address, its generations. */
+export function ollamaStreams(address = /\/api\/chat$/) {
   if (corpusMissing) {
     return [];
   }
@@ -145,7 +147,7 @@ function ollamaStreams() {
   return fs.readdirSync(root, { recursive: true }).filter((name) => name.endsWith('.json')).sort()
     .flatMap((name) => (JSON.parse(fs.readFileSync(path.join(root, name), 'utf8')).exchanges ?? [])
       .flatMap(({ request, response }, at) => (typeof response.body === 'string'
-        && response.body.includes('"done":') && /\/api\/chat$/.test(request.uri)
+        && response.body.includes('"done":') && address.test(request.uri)
         ? [{ name: `ollama/${name}#${at}`, text: response.body }] : [])));
 }
 

@@ -127,8 +127,11 @@ export function readChatBody(body) {
   reader.text = message.content ?? '';
   reader.thinking = message.reasoning_content ?? '';
   reader.refusal = message.refusal ?? '';
-  for (const { id, type, function: { name, arguments: args } } of message.tool_calls ?? []) {
-    reader.need(id && type === 'function' && name, 'a call without id, type or name');
+  for (const { id, type, custom, function: made } of message.tool_calls ?? []) {
+    const { name, arguments: args } = made
+      ?? { ...custom, arguments: JSON.stringify({ input: custom?.input }) };
+    reader.need(id && type === (made ? 'function' : 'custom') && name,
+      'a call without id, type or name');
     reader.calls.push({ id, name, args });
   }
   reader.end(choice.finish_reason);
