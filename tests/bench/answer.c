@@ -7,9 +7,11 @@
 
 #include "sock.h"
 
-#define STREAM_HEAD                                                                                \
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"            \
-    "Transfer-Encoding: chunked\r\n\r\n"
+#define HEAD_OF(type)                                                                              \
+    "HTTP/1.1 200 OK\r\nContent-Type: " type                                                       \
+    "\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+#define STREAM_HEAD HEAD_OF("text/event-stream")
 
 #define CHAT_CHUNK                                                                                 \
     "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\","                       \
@@ -106,8 +108,93 @@ static void messages(struct bench_answers *a, const char *words)
                     "0\r\n\r\n");
 }
 
-void bench_answers_init(struct bench_answers *answers, bool anthropic, size_t content)
+#define RESPONSE(status, output, usage)                                                            \
+    "{\"id\":\"resp_bench\",\"object\":\"response\",\"created_at\":1700000000,\"status\":"         \
+    "\"" status                                                                                    \
+    "\",\"model\":\"bench\",\"error\":null,\"incomplete_details\":null,\"instructions\":null,"     \
+    "\"metadata\":{},\"parallel_tool_calls\":true,\"temperature\":1,\"tool_choice\":\"auto\","     \
+    "\"tools\":[],\"top_p\":1,\"output\":" output ",\"usage\":" usage "}"
+#define RESPONSE_USAGE                                                                             \
+    "{\"input_tokens\":12,\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":20,"    \
+    "\"output_tokens_details\":{\"reasoning_tokens\":0},\"total_tokens\":32}"
+#define RESPONSE_ITEM(status, content)                                                             \
+    "{\"id\":\"msg_bench\",\"type\":\"message\",\"status\":\"" status                              \
+    "\",\"role\":\"assistant\",\"content\":" content "}"
+#define RESPONSE_PART(text)                                                                        \
+    "{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":\"" text "\"}"
+#define RESPONSE_EVENT(type, members)                                                              \
+    "event: response." type "\ndata: {\"type\":\"response." type                                   \
+    "\",\"sequence_number\":7," members "}\n\n"
+#define RESPONSE_PLACE "\"item_id\":\"msg_bench\",\"output_index\":0"
+
+static void responses(struct bench_answers *a, const char *words)
 {
+    a->unary = whole(
+        text(RESPONSE("completed", "[" RESPONSE_ITEM("completed", "[" RESPONSE_PART("%s") "]") "]",
+                      RESPONSE_USAGE),
+             words));
+    struct bench_text delta =
+        text(RESPONSE_EVENT("output_text.delta",
+                            RESPONSE_PLACE ",\"content_index\":0,\"delta\":\"%s\",\"logprobs\":[]"),
+             words);
+    a->first = chunk(
+        STREAM_HEAD,
+        text(RESPONSE_EVENT("created", "\"response\":" RESPONSE("in_progress", "[]", "null"))
+                 RESPONSE_EVENT("output_item.added",
+                                "\"output_index\":0,\"item\":" RESPONSE_ITEM("in_progress", "[]"))
+                     RESPONSE_EVENT("content_part.added", RESPONSE_PLACE
+                                    ",\"content_index\":0,\"part\":" RESPONSE_PART("")) "%s",
+             delta.ptr),
+        "");
+    a->next = chunk("", delta, "");
+    // The ends repeat nothing here: what they would is in the pieces.
+    a->last =
+        chunk("",
+              text(RESPONSE_EVENT("output_item.done", "\"output_index\":0,\"item\":" RESPONSE_ITEM(
+                                                          "completed", "[" RESPONSE_PART("") "]"))
+                       RESPONSE_EVENT("completed",
+                                      "\"response\":" RESPONSE("completed", "[]", RESPONSE_USAGE))),
+              "0\r\n\r\n");
+}
+
+#define GEMINI_CHUNK(text, finish)                                                                 \
+    "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"" text                                  \
+    "\"}],\"role\":\"model\"}," finish "\"index\":0}],\"usageMetadata\":{"                         \
+    "\"promptTokenCount\":12,\"candidatesTokenCount\":20,\"totalTokenCount\":32},"                 \
+    "\"modelVersion\":\"bench\",\"responseId\":\"bench\"}"
+#define GEMINI_STOP "\"finishReason\":\"STOP\","
+
+static void gemini(struct bench_answers *a, const char *words)
+{
+    a->unary = whole(text(GEMINI_CHUNK("%s", GEMINI_STOP), words));
+    a->first = chunk(STREAM_HEAD, text("data: " GEMINI_CHUNK("%s", "") "\r\n\r\n", words), "");
+    a->next = chunk("", text("data: " GEMINI_CHUNK("%s", "") "\r\n\r\n", words), "");
+    a->last = chunk("", text("data: " GEMINI_CHUNK("", GEMINI_STOP) "\r\n\r\n"), "0\r\n\r\n");
+}
+
+#define OLLAMA_LINE(text, rest)                                                                    \
+    "{\"model\":\"bench\",\"created_at\":\"2026-01-01T00:00:00.123456Z\",\"message\":{"            \
+    "\"role\":\"assistant\",\"content\":\"" text "\"}," rest "}"
+#define OLLAMA_DONE                                                                                \
+    "\"done\":true,\"done_reason\":\"stop\",\"total_duration\":9000000,\"load_duration\":1000,"    \
+    "\"prompt_eval_count\":12,\"prompt_eval_duration\":2000,\"eval_count\":20,"                    \
+    "\"eval_duration\":3000"
+
+static void ollama(struct bench_answers *a, const char *words)
+{
+    a->unary = whole(text(OLLAMA_LINE("%s", OLLAMA_DONE), words));
+    a->first = chunk(HEAD_OF("application/x-ndjson"),
+                     text(OLLAMA_LINE("%s", "\"done\":false") "\n", words), "");
+    a->next = chunk("", text(OLLAMA_LINE("%s", "\"done\":false") "\n", words), "");
+    a->last = chunk("", text(OLLAMA_LINE("", OLLAMA_DONE) "\n"), "0\r\n\r\n");
+}
+
+void bench_answers_init(struct bench_answers *answers, enum bench_kind kind, size_t content)
+{
+    static void (*const write[BENCH_KINDS])(struct bench_answers * a, const char *words) = {
+        [BENCH_CHAT] = chat,     [BENCH_MESSAGES] = messages, [BENCH_RESPONSES] = responses,
+        [BENCH_GEMINI] = gemini, [BENCH_OLLAMA] = ollama,
+    };
     char *words = malloc(content + 1);
     if (!words) {
         bench_die("no memory");
@@ -117,12 +204,25 @@ void bench_answers_init(struct bench_answers *answers, bool anthropic, size_t co
     }
     memcpy(words, "@0000 ", 6);
     words[content] = '\0';
-    if (anthropic) {
-        messages(answers, words);
-    } else {
-        chat(answers, words);
-    }
+    write[kind](answers, words);
     free(words);
+}
+
+enum bench_kind bench_kind_of(const char *head, size_t len)
+{
+    static const char *const paths[BENCH_KINDS] = {
+        [BENCH_MESSAGES] = "/messages",
+        [BENCH_RESPONSES] = "/responses",
+        [BENCH_GEMINI] = "/models/",
+        [BENCH_OLLAMA] = "/api/chat",
+    };
+    const char *end = memchr(head, '\n', len);
+    for (int kind = BENCH_CHAT + 1; kind < BENCH_KINDS && end; kind++) {
+        if (memmem(head, (size_t)(end - head), paths[kind], strlen(paths[kind]))) {
+            return (enum bench_kind)kind;
+        }
+    }
+    return BENCH_CHAT;
 }
 
 void bench_text_number(struct bench_text text, unsigned number)
@@ -132,13 +232,28 @@ void bench_text_number(struct bench_text text, unsigned number)
     }
 }
 
-struct bench_wish bench_wish_of(const char *body, size_t len)
+/// The model's name: in Gemini's path, else in the body.
+static const char *find_model(const char *request, size_t len, const char **stop)
+{
+    const char *end = request + len;
+    const char *line = memchr(request, '\n', len);
+    const char *at = line ? memmem(request, (size_t)(line - request), "/models/", 8) : NULL;
+    if (at) {
+        at += 8;
+        *stop = memchr(at, ':', (size_t)(line - at));
+        return at;
+    }
+    at = memmem(request, len, "\"model\"", 7);
+    at = at ? memchr(at + 7, '"', (size_t)(end - at) - 7) : NULL;
+    *stop = at ? memchr(at + 1, '"', (size_t)(end - at) - 1) : NULL;
+    return at;
+}
+
+struct bench_wish bench_wish_of(const char *request, size_t len)
 {
     struct bench_wish wish = { false, false, 0 };
-    const char *end = body + len;
-    const char *at = memmem(body, len, "\"model\"", 7);
-    at = at ? memchr(at + 7, '"', (size_t)(end - at) - 7) : NULL;
-    const char *stop = at ? memchr(at + 1, '"', (size_t)(end - at) - 1) : NULL;
+    const char *stop = NULL;
+    const char *at = find_model(request, len, &stop);
     const char *dash = stop ? memrchr(at, '-', (size_t)(stop - at)) : NULL;
     if (!dash) {
         return wish;

@@ -33,12 +33,24 @@ struct bench_wish {
     long events;  ///< 0: not a stream.
 };
 
-/// Writes the answers of Chat Completions, or of Anthropic Messages, with `content` bytes of text
-/// in each event.
-void bench_answers_init(struct bench_answers *answers, bool anthropic, size_t content);
+/// A vendor's protocol.
+enum bench_kind {
+    BENCH_CHAT,
+    BENCH_MESSAGES,
+    BENCH_RESPONSES,
+    BENCH_GEMINI,
+    BENCH_OLLAMA,
+    BENCH_KINDS,
+};
+
+/// Writes the answers of a protocol, with `content` bytes of text in each event.
+void bench_answers_init(struct bench_answers *answers, enum bench_kind kind, size_t content);
+
+/// Tells by the start of a request which protocol it is in.
+enum bench_kind bench_kind_of(const char *head, size_t len);
 
 /// Puts the number of a connection, below 10,000, into a text that is about to be sent.
 void bench_text_number(struct bench_text text, unsigned number);
 
-/// Finds the model's name in the start of a request's body and reads the wish in it.
-struct bench_wish bench_wish_of(const char *body, size_t len);
+/// Finds the model's name in the start of a request, head and body, and reads the wish in it.
+struct bench_wish bench_wish_of(const char *request, size_t len);

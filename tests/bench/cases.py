@@ -39,6 +39,38 @@ def messages_stream(events):
             'end': 'message_stop'}
 
 
+# Of each client: its path, what it asks, what its answers end in whole and streamed, and how often
+# a stream says each piece of text (Responses repeats it at the end of the part, of the item, …).
+CLIENTS = {
+    'chat': (lambda m, s: '/v1/chat/completions', lambda m, s: chat(m, stream=s)['body'],
+             '"stop"', '[DONE]', 1),
+    'responses': (lambda m, s: '/v1/responses',
+                  lambda m, s: {'model': m, 'input': 'Say hello.', 'stream': s, 'store': False},
+                  '"total_tokens":32', '"total_tokens":32', 5),
+    'anthropic': (lambda m, s: '/v1/messages', lambda m, s: messages(m, stream=s)['body'],
+                  'end_turn', 'message_stop', 1),
+    'gemini': (lambda m, s: f'/v1beta/models/{m}:'
+               + ('streamGenerateContent?alt=sse' if s else 'generateContent'),
+               lambda m, s: {'contents': [{'role': 'user', 'parts': [{'text': 'Say hello.'}]}]},
+               '"STOP"', '"STOP"', 1),
+    'ollama': (lambda m, s: '/api/chat',
+               lambda m, s: {'model': m, 'stream': s,
+                             'messages': [{'role': 'user', 'content': 'Say hello.'}]},
+               '"done":true', '"done":true', 1),
+}
+UPSTREAMS = {'chat': 'openai-bench', 'responses': 'responses-bench', 'anthropic': 'claude-bench',
+             'gemini': 'gemini-bench', 'ollama': 'ollama-bench'}
+
+
+def pair(client, upstream, events=0):
+    """A request of `client` that the gateway sends on to `upstream`."""
+    path, body, end, stream_end, times = CLIENTS[client]
+    model = f'{UPSTREAMS[upstream]}:gpt-' + (f'e{events}' if events else 'bench')
+    return {'path': path(model, bool(events)), 'body': body(model, bool(events)),
+            'acks': bool(events), 'events': events * times if events else 1,
+            'end': stream_end if events else end}
+
+
 class Case:
     """One line of the report. `measure(bench)` returns its figures; `bar` is which and how much."""
 
@@ -81,6 +113,40 @@ def summary(times, requests, per):
 
 def median(values):
     return statistics.median(values) if values else None
+
+
+def pairs_case(bench, name, baseline, requests, per=1):
+    """The same for every pair of protocols; the worst one's ratio is the case's."""
+    pairs = [(c, u) for c in CLIENTS for u in UPSTREAMS if c != u]
+    events = per if per > 1 else 0
+    ratios, cost, nginx = {p: [] for p in pairs}, {p: [] for p in pairs}, []
+    requests = bench.scaled(requests)
+    for _ in range(bench.rounds):
+        for both in pairs:
+            whole, _ = bench.cpu_of(bench.nginx, baseline, requests)
+            nginx.append(whole / per)
+            whole, _ = bench.cpu_of(bench.gateway('plain'), pair(*both, events), requests)
+            cost[both].append(whole / per)
+            ratios[both].append(cost[both][-1] / nginx[-1])
+    ranked = sorted(pairs, key=lambda p: -median(ratios[p]))
+    worst = ranked[0]
+    if bench.profiles:
+        bench.profile(name, bench.gateway('plain'), pair(*worst, events), requests)
+    told = [f'{c} of {u} {median(ratios[c, u]):.2f}' for c, u in ranked]
+    return {'nginx': median(nginx), 'proxima': median(cost[worst]), 'ratio': median(ratios[worst]),
+            'spread': (min(ratios[worst]), max(ratios[worst])),
+            'pairs': {f'{c} of {u}': median(ratios[c, u]) for c, u in pairs},
+            'note': 'by pair: ' + ', '.join(told)}
+
+
+def large_case(bench):
+    """A conversation of 200 KB, by pair, against cJSON on the same bytes."""
+    lines = [line.split() for line in bench.convert()]
+    lines.sort(key=lambda words: -float(words[5]))
+    told = [f'{words[0]} to {words[1]} {float(words[5]):.2f}' for words in lines]
+    return {'proxima': float(lines[0][3]), 'ratio': float(lines[0][5]),
+            'pairs': {f'{words[0]} to {words[1]}': float(words[5]) for words in lines},
+            'note': 'by pair: ' + ', '.join(told)}
 
 
 def linear_case(bench, make):
@@ -205,6 +271,12 @@ def cases():
         Case('event-convert', 'converted stream event', 'µs/event', ('ratio', 2.0),
              lambda b: cpu_case(b, 'event-convert', messages_stream(400), stream, 96,
                                 per=400)),
+        Case('pairs', 'converted request, worst of 20 pairs', 'µs/request', ('ratio', 5.0),
+             lambda b: pairs_case(b, 'pairs', small, 1600)),
+        Case('pairs-event', 'converted stream event, worst of 20 pairs', 'µs/event',
+             ('ratio', 2.0), lambda b: pairs_case(b, 'pairs-event', stream, 32, per=400)),
+        Case('pairs-200k', 'conversation of 200 KB against cJSON, worst of 20 pairs', 'µs',
+             ('ratio', 3.0), large_case),
         Case('linear', 'relayed events: long streams against short', 'long/short', ('ratio', 1.2),
              lambda b: linear_case(b, chat_stream)),
         Case('linear-convert', 'converted events: long streams against short', 'long/short',

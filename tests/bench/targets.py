@@ -206,6 +206,12 @@ class Proxima(Process):
             'providers': {
                 'openai-bench': {**openai, 'base_url': base + '/v1', 'accounts': account},
                 'claude-bench': {**anthropic, 'base_url': base, 'accounts': account},
+                'responses-bench': {**openai, 'type': 'responses', 'base_url': base + '/v1',
+                                    'accounts': account},
+                'gemini-bench': {**openai, 'type': 'gemini', 'base_url': base,
+                                 'accounts': account},
+                'ollama-bench': {**openai, 'type': 'ollama', 'base_url': base,
+                                 'accounts': account},
             },
             'log': {'level': 'warn'},
         }

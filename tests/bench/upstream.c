@@ -32,7 +32,8 @@
 
 struct conn {
     int fd;
-    bool dead, anthropic, polls_out, streams;
+    bool dead, polls_out, streams;
+    enum bench_kind kind;
     SSL *ssl;
     size_t have, head_len, body_left;  // head_len is 0 until the head is complete.
     const char *out;                   // What could not be written yet.
@@ -49,7 +50,7 @@ struct upstream {
     int epoll, timer, datagrams;
     int plain, tls;  // Listening sockets.
     SSL_CTX *ctx;
-    struct bench_answers chat, messages;
+    struct bench_answers answers[BENCH_KINDS];
     long gap_us, slot_count, at_slot, next_slot, streams;
     struct conn *slots[MAX_SLOTS];
     struct conn *dead;
@@ -176,8 +177,8 @@ static void put(struct conn *c, struct bench_text text)
 
 static void answer(struct conn *c)
 {
-    struct bench_wish wish = bench_wish_of(c->prefix + c->head_len, c->have - c->head_len);
-    const struct bench_answers *answers = c->anthropic ? &up.messages : &up.chat;
+    struct bench_wish wish = bench_wish_of(c->prefix, c->have);
+    const struct bench_answers *answers = &up.answers[c->kind];
     c->have = c->head_len = 0;
     if (wish.events > 0) {
         c->events_left = wish.events - 1;
@@ -196,7 +197,7 @@ static void step(struct conn *c)
     if (c->out_len) {
         return;
     }
-    const struct bench_answers *answers = c->anthropic ? &up.messages : &up.chat;
+    const struct bench_answers *answers = &up.answers[c->kind];
     if (c->events_left-- > 0) {
         put(c, answers->next);
         return;
@@ -244,7 +245,7 @@ static bool read_head(struct conn *c)
         return c->have < PREFIX;
     }
     c->head_len = (size_t)(end - c->prefix) + 4;
-    c->anthropic = memmem(c->prefix, 64, "/messages", 9) != NULL;
+    c->kind = bench_kind_of(c->prefix, c->head_len);
     c->body_left = 0;
     for (const char *at = c->prefix; (at = memchr(at, '\n', (size_t)(end - at))); at++) {
         if (!strncasecmp(at + 1, "content-length:", 15)) {
@@ -389,9 +390,9 @@ static void use_tls(const char *cert, const char *key)
 
 static const char HELP[] =
     "usage: bench_upstream [options]\n"
-    "Answers POST .../chat/completions and .../messages as the model's name asks (NAME-eN: N\n"
-    "events, each when the one before has arrived, NAME-tN: N events by the clock, NAME-slow: one\n"
-    "event and silence, else a small answer). Prints its ports.\n"
+    "Answers in five protocols, as the model's name asks (NAME-eN: N events, each when the one\n"
+    "before has arrived, NAME-tN: N events by the clock, NAME-slow: one event and silence, else a\n"
+    "small answer). Prints its ports.\n"
     "  --port N            plain HTTP/1.1; 0 (default) takes a free one\n"
     "  --cert F --key F    also TLS, on a free port\n"
     "  --gap-us N          between two events of a stream by the clock (2000)\n"
@@ -427,8 +428,9 @@ static void start(struct command *cmd)
     int tls_port = 0, ack_port = 0;
     signal(SIGPIPE, SIG_IGN);
     bench_raise_files();
-    bench_answers_init(&up.chat, false, (size_t)cmd->content);
-    bench_answers_init(&up.messages, true, (size_t)cmd->content);
+    for (int kind = 0; kind < BENCH_KINDS; kind++) {
+        bench_answers_init(&up.answers[kind], (enum bench_kind)kind, (size_t)cmd->content);
+    }
     up.epoll = epoll_create1(EPOLL_CLOEXEC);
     up.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     up.datagrams = bench_datagram(&ack_port, true);
