@@ -45,14 +45,30 @@ end
 
 local OPERATIONS = {}
 
-function OPERATIONS.models(ex, _, provider, reply)
-  ex:answer(200, HEADERS, json.encode(reply.models(listed(provider), function(name)
+function OPERATIONS.models(ex, op, provider, reply)
+  local ok, body = pcall(reply.models, listed(provider), function(name)
     return (ex:query(name))
-  end)))
+  end)
+  if ok then
+    ex:answer(200, HEADERS, json.encode(body))
+  elseif type(body) == 'table' and body.status then
+    refuse.answer(ex, refuse.protocol_of(ex, op), {
+      status = body.status, code = 'bad_request', param = body.param, message = body.message,
+    })
+  else
+    error(body, 0)
+  end
+end
+
+--- SDKs escape the slashes, spaces and brackets of a name in a path.
+local function unescape(id)
+  return (id:gsub('%%(%x%x)', function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
 end
 
 function OPERATIONS.model(ex, op, provider, reply, id)
-  answer_one(ex, op, provider, id, reply.model)
+  answer_one(ex, op, provider, unescape(id), reply.model)
 end
 
 --- Ollama's /api/show: the name is in the body.

@@ -269,6 +269,7 @@ function M.models(only)
     seen[id] = {
       id = id, owned_by = owner, created = model.created or CREATED,
       display_name = model.display_name or id, label = label,
+      input_limit = model.input_limit, output_limit = model.output_limit,
     }
     out[#out + 1] = seen[id]
   end

@@ -1,6 +1,7 @@
 --- Anthropic Messages API.
 
 local judge = require('provider._judge')
+local whole = require('provider._whole')
 
 local API_VERSION = '2023-06-01'
 local OAUTH_BETA = 'oauth-2025-04-20'
@@ -81,6 +82,8 @@ function M.parse_models(body)
         id = item.id,
         display_name = type(label) == 'string' and label or nil,
         owned_by = 'anthropic',
+        input_limit = whole(item.max_input_tokens),
+        output_limit = whole(item.max_tokens),
       }
     end
   end

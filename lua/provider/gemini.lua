@@ -1,6 +1,7 @@
 --- Google Gemini API (generativelanguage.googleapis.com).
 
 local judge = require('provider._judge')
+local whole = require('provider._whole')
 
 --- @type px.Provider
 local M = {
@@ -78,6 +79,8 @@ function M.parse_models(body)
         id = (name:gsub('^models/', '')),
         display_name = type(label) == 'string' and label or nil,
         owned_by = 'google',
+        input_limit = whole(item.inputTokenLimit),
+        output_limit = whole(item.outputTokenLimit),
       }
     end
   end

@@ -1,6 +1,7 @@
 --- OpenAI Chat Completions, at OpenAI and at everyone who imitates it.
 
 local judge = require('provider._judge')
+local whole = require('provider._whole')
 
 --- @type px.Provider
 local M = {
@@ -66,7 +67,8 @@ function M.parse_models(body)
       out[#out + 1] = {
         id = id,
         owned_by = type(known.owned_by) == 'string' and known.owned_by or nil,
-        created = type(known.created) == 'number' and known.created or nil,
+        created = whole(known.created),
+        input_limit = whole(known.context_length, known.context_window, known.max_model_len),
       }
     end
   end

@@ -85,7 +85,7 @@ describe('what Ollama lists', function()
     eq('["completion","tools","vision","thinking"]', json.encode(body.capabilities))
     local family = body.model_info['general.architecture']
     eq(131072, body.model_info[family .. '.context_length'])
-    local plain = reply.show({ id = 'b', context_length = 5 }, { thinking = 'none' })
+    local plain = reply.show({ id = 'b', input_limit = 5 }, { thinking = 'none' })
     eq({ 3, 5 }, { #plain.capabilities, plain.model_info['proxima.context_length'] })
     assert(json.encode(body) and json.encode(reply.model(LIST[2])))
   end)

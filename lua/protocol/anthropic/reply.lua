@@ -5,6 +5,7 @@ local errors = require('protocol.anthropic.errors')
 local finish = require('protocol.anthropic._finish')
 local fold = require('protocol._fold')
 local ids = require('protocol._ids')
+local pages = require('protocol._pages')
 local reader = require('protocol.anthropic._reader')
 local retry = require('protocol._retry')
 local signature = require('protocol._signature')
@@ -144,36 +145,35 @@ local function model_of(model)
     id = model.id,
     display_name = model.display_name or model.id,
     created_at = retry.iso(model.created or 0),
+    max_input_tokens = model.input_limit,
+    max_tokens = model.output_limit,
     lifecycle = 'active',  -- The SDK for Python wants one.
   }
-end
-
---- The place of a model in a list, nil for none.
-local function place(list, id)
-  for i, model in ipairs(list) do
-    if model.id == id then
-      return i
-    end
-  end
 end
 
 --- Lists models. All at once, unless the client wants pages.
 ---
 --- @param list px.Model[]
---- @param query? fun(name: string): string? Parameters: limit, after_id.
+--- @param query? fun(name: string): string? Parameters: limit, after_id, before_id.
 --- @return table body
 function M.models(list, query)
-  local limit = query and tonumber(query('limit')) or #list
-  local after = query and query('after_id')
-  local first = after and (place(list, after) or #list) + 1 or 1
-  local last = math.min(#list, first + math.max(limit, 1) - 1)
+  local limit = pages.number(query, 'limit', 1) or #list
+  local after, before = query and query('after_id'), query and query('before_id')
+  local first = after and (pages.place(list, after) or #list) + 1 or 1
+  local last = math.min(#list, first + limit - 1)
+  local has_more = last < #list
+  if before and not after then
+    last = (pages.place(list, before) or 1) - 1
+    first = math.max(1, last - limit + 1)
+    has_more = first > 1
+  end
   local data = json.array({})
   for i = first, last do
     data[#data + 1] = model_of(list[i])
   end
   return {
     data = data,
-    has_more = last < #list,
+    has_more = has_more,
     first_id = data[1] and data[1].id or json.null,
     last_id = data[1] and data[#data].id or json.null,
   }

@@ -5,6 +5,7 @@ local errors = require('protocol.gemini.errors')
 local finish = require('protocol.gemini._finish')
 local fold = require('protocol._fold')
 local grounding = require('protocol.gemini._grounding')
+local pages = require('protocol._pages')
 local proof = require('protocol.gemini._proof')
 local reader = require('protocol.gemini._reader')
 local read = require('protocol._read')
@@ -171,11 +172,11 @@ end
 --- @param query? fun(name: string): string? Parameters: pageSize, pageToken.
 --- @return table body
 function M.models(list, query)
-  local size = query and tonumber(query('pageSize') or query('page_size')) or #list
-  local told = query and tonumber(query('pageToken') or query('page_token')) or 0
-  local last = math.min(#list, told + math.max(size, 1))
+  local size = pages.number(query, 'pageSize', 0) or pages.number(query, 'page_size', 0) or 0
+  local told = pages.number(query, 'pageToken', 0) or pages.number(query, 'page_token', 0) or 0
+  local last = size == 0 and #list or math.min(#list, told + size)
   local models = json.array({})
-  for i = math.max(told, 0) + 1, last do
+  for i = told + 1, last do
     models[#models + 1] = model_of(list[i])
   end
   return json.object({

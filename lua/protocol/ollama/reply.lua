@@ -201,7 +201,7 @@ function M.ps(list, now)
     entry.modified_at = nil
     entry.expires_at = retry.iso((now or 0) + 300)
     entry.size_vram = 0
-    entry.context_length = model.context_length or CONTEXT
+    entry.context_length = model.input_limit or CONTEXT
     models[i] = entry
   end
   return { models = models }
@@ -220,7 +220,7 @@ function M.show(model, knowledge)
     model_info = {
       ['general.architecture'] = family,
       ['general.parameter_count'] = 0,
-      [family .. '.context_length'] = model.context_length or CONTEXT,
+      [family .. '.context_length'] = model.input_limit or CONTEXT,
     },
     capabilities = capabilities_of(knowledge or {}),
     modified_at = time_of(model),

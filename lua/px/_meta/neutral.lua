@@ -258,6 +258,8 @@
 --- @field owned_by? string
 --- @field created? integer
 --- @field display_name? string
+--- @field input_limit? integer Tokens that it takes.
+--- @field output_limit? integer Tokens that it gives.
 --- @field labels? string[] Of the providers that have it, where several do.
 
 --- What a protocol may say beside the four modules' functions:
