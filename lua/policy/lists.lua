@@ -5,6 +5,7 @@
 
 local cache = require('px.cache').lists
 local core = require('px.core')
+local crypto = require('px.crypto')
 local json = require('px.json')
 local transfer = require('px.transfer')
 
@@ -12,16 +13,50 @@ local M = {}
 
 local FRESH_SECONDS = 600           -- Then a list is asked for anew.
 local KEEP_SECONDS = 7 * 24 * 3600  -- What a provider said last, while it does not answer.
-local RETRY_SECONDS = 60            -- After one that could not be had.
+local RETRY_SECONDS = 60            -- After a list that could not be had; doubled each time,
+local RETRY_MOST = 960              -- up to this.
 local ANSWER_SECONDS = 10
 local PATIENCE_SECONDS = 2          -- A client waits as long for lists that nobody has yet.
 local LOOK_SECONDS = 0.01
 local PAGES_MAX = 20
 local MODELS_MAX = 5000
+local TEXT_MAX = 200                -- Of a name, in bytes.
+local CURSOR_MAX = 2000
 
 --- Tells whether a provider can be asked.
 function M.asks(upstream)
   return upstream.type.lists ~= nil and #upstream.models == 0 and #upstream.accounts > 0
+end
+
+--- What a list is kept under: another one as soon as the provider is asked elsewhere or otherwise.
+local function key_of(upstream)
+  if not upstream.list_key then
+    local parts = { upstream.id, upstream.type.name, upstream.base }
+    for _, account in ipairs(upstream.accounts) do
+      parts[#parts + 1] = json.encode({
+        json.object(account.headers), json.object(account.options),
+      })
+    end
+    upstream.list_key = crypto.hex(crypto.sha256(table.concat(parts, '\0')))
+  end
+  return upstream.list_key
+end
+
+local function escape(text)
+  return (text:gsub('[^%w%-._~]', function(c)
+    return ('%%%02X'):format(c:byte())
+  end))
+end
+
+--- What to add to the query for the page behind this one; nil after the last.
+local function behind(lists, body)
+  local name, value
+  if lists.next then
+    name, value = lists.next(body)
+  end
+  if type(value) == 'string' and value ~= '' and #value <= CURSOR_MAX then
+    return ('&%s=%s'):format(name, escape(value))
+  end
 end
 
 --- One page: its models, and what to add to the query for the next one.
@@ -42,22 +77,42 @@ local function page(upstream, account, more)
   if type(body) ~= 'table' then
     return nil, 'what it answered is not JSON'
   end
-  return upstream.type.parse_models(body), lists.next and lists.next(body)
+  return upstream.type.parse_models(body), behind(lists, body)
+end
+
+--- Tells whether a text may be shown to clients and stand in logs.
+local function is_plain(text)
+  return text ~= '' and #text <= TEXT_MAX and not text:find('[%z\1-\31\127]')
+end
+
+local function add(all, models)
+  for _, model in ipairs(models) do
+    if #all < MODELS_MAX and is_plain(model.id) then
+      for _, name in ipairs({ 'display_name', 'owned_by' }) do
+        model[name] = model[name] and is_plain(model[name]) and model[name] or nil
+      end
+      all[#all + 1] = json.object(model)
+    end
+  end
+end
+
+--- Notes that a list is being asked for, and since when. It is over at the latest when a page does
+--- not come.
+local function asking(upstream)
+  local key = 'asked ' .. key_of(upstream)
+  cache.put(key, cache.get(key) or ('%.3f'):format(core.clock()), ANSWER_SECONDS + 1)
 end
 
 local function pages(upstream, account)
   local all, more = json.array(), ''
   for _ = 1, PAGES_MAX do
+    asking(upstream)
     local models, next_page = page(upstream, account, more)
     if not models then
       return nil, next_page
     end
-    for _, model in ipairs(models) do
-      if #all < MODELS_MAX then
-        all[#all + 1] = json.object(model)
-      end
-    end
-    if not next_page then
+    add(all, models)
+    if not next_page or next_page == more or #all == MODELS_MAX then
       return all
     end
     more = next_page
@@ -78,51 +133,82 @@ local function ask(upstream)
   return nil, why
 end
 
-local told = {}  -- Ids of providers whose silence the log knows.
+--- Keeps a list for all workers. False when there is no room for it.
+local function keep(key, models)
+  local kept = cache.put('list ' .. key, json.encode(models), KEEP_SECONDS)
+  if kept then
+    cache.put('stamp ' .. key, ('%d %s'):format(core.now(), core.id()), KEEP_SECONDS)
+    cache.put('stamp', core.id(), KEEP_SECONDS)
+  end
+  return kept
+end
+
+--- Notes a failure, so that the next try comes later than the one before.
+local function fail(key)
+  local times = tonumber(cache.get('failures ' .. key) or 0) + 1
+  cache.put('failures ' .. key, ('%d'):format(times), KEEP_SECONDS)
+  cache.put('failed ' .. key, '1', math.min(RETRY_SECONDS * 2 ^ (times - 1), RETRY_MOST))
+end
+
+local function renew(upstream, key)
+  local models, err = ask(upstream)
+  if models and not keep(key, models) then
+    return nil, 'it has more than can be kept'
+  end
+  return models, err
+end
+
+--- Tells the log why there is no list: once, until there is one.
+local function tell(upstream, key, words)
+  if not cache.get('told ' .. key) then
+    cache.put('told ' .. key, '1', KEEP_SECONDS)
+    core.log('warn', ('provider %s does not tell its models: %s'):format(upstream.id,
+      (words:gsub('%w+://%S+', '***'))))
+  end
+end
 
 local function refresh(upstream)
-  local id = upstream.id
-  local ok, models, err = pcall(ask, upstream)
+  local key = key_of(upstream)
+  fail(key)  -- Until it is known better: the engine may end this task.
+  local ok, models, err = pcall(renew, upstream, key)
   if ok and models then
-    told[id] = nil
-    cache.put('list ' .. id, json.encode(models), KEEP_SECONDS)
-    cache.put('stamp ' .. id, ('%d %s'):format(core.now(), core.id()), KEEP_SECONDS)
-    cache.put('stamp', core.id(), KEEP_SECONDS)
-  else
-    cache.put('failed ' .. id, '1', RETRY_SECONDS)
-    if not told[id] then
-      told[id] = true
-      local words = tostring(ok and err or models):gsub('https?://%S+', '***')
-      core.log('warn', ('provider %s does not tell its models: %s'):format(id, words))
+    for _, mark in ipairs({ 'failures ', 'failed ', 'told ' }) do
+      cache.remove(mark .. key)
     end
+  else
+    tell(upstream, key, tostring(ok and err or models))
   end
-  cache.remove('asked ' .. id)
+  cache.remove('asked ' .. key)
 end
 
 --- Begins to ask, unless that is going on or failed a moment ago.
 local function begin(upstream)
-  local id = upstream.id
-  if not cache.get('asked ' .. id) and not cache.get('failed ' .. id) then
-    cache.put('asked ' .. id, '1', ANSWER_SECONDS * PAGES_MAX)
+  local key = key_of(upstream)
+  if not cache.get('asked ' .. key) and not cache.get('failed ' .. key) then
+    if cache.get('failures ' .. key) then
+      tell(upstream, key, 'its list takes more time or memory than one may have')
+    end
+    asking(upstream)
     core.spawn(refresh, upstream)
   end
 end
 
-local read = {}  -- Id: { stamp, models }, decoded.
+local read = {}  -- Key: { stamp, models }, decoded.
 
 --- What a provider said last, nil if nothing.
 ---
 --- @return px.Model[]? models
 function M.of(upstream)
-  local stamp = M.asks(upstream) and cache.get('stamp ' .. upstream.id)
+  local key = M.asks(upstream) and key_of(upstream)
+  local stamp = key and cache.get('stamp ' .. key)
   if not stamp then
     return nil
   end
-  local known = read[upstream.id]
+  local known = read[key]
   if not known or known.stamp ~= stamp then
-    local text = cache.get('list ' .. upstream.id)
+    local text = cache.get('list ' .. key)
     known = { stamp = stamp, models = text and json.decode(text) or {} }
-    read[upstream.id] = known
+    read[key] = known
   end
   return known.models
 end
@@ -133,12 +219,15 @@ function M.stamp()
 end
 
 local function is_old(upstream)
-  local stamp = cache.get('stamp ' .. upstream.id)
+  local stamp = cache.get('stamp ' .. key_of(upstream))
   return not stamp or core.now() - tonumber(stamp:match('^%d+')) > FRESH_SECONDS
 end
 
+--- Tells whether somebody began to ask for a list that nobody has yet, a moment ago.
 local function is_awaited(upstream)
-  return not cache.get('stamp ' .. upstream.id) and cache.get('asked ' .. upstream.id) ~= nil
+  local key = key_of(upstream)
+  local since = not cache.get('stamp ' .. key) and cache.get('asked ' .. key)
+  return since and core.clock() - tonumber(since) < PATIENCE_SECONDS
 end
 
 --- Sees to it that lists are there: asks for those that are missing or old. Waits a little for the
@@ -153,9 +242,8 @@ function M.want(upstreams)
       asked[#asked + 1] = upstream
     end
   end
-  local last = core.clock() + PATIENCE_SECONDS
   for _, upstream in ipairs(asked) do
-    while is_awaited(upstream) and core.clock() < last do
+    while is_awaited(upstream) do
       core.sleep(LOOK_SECONDS)
     end
   end

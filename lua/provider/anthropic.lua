@@ -16,8 +16,7 @@ local M = {
   lists = {
     path = '/v1/models?limit=1000',
     next = function(body)
-      local last = body.has_more == true and body.last_id
-      return type(last) == 'string' and '&after_id=' .. last or nil
+      return 'after_id', body.has_more == true and body.last_id
     end,
   },
   settings = {

@@ -19,8 +19,7 @@ local M = {
   lists = {
     path = '/v1beta/models?pageSize=1000',
     next = function(body)
-      local token = body.nextPageToken
-      return type(token) == 'string' and token ~= '' and '&pageToken=' .. token or nil
+      return 'pageToken', body.nextPageToken
     end,
   },
   embeds = {

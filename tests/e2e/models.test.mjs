@@ -97,6 +97,46 @@ describe('the union of what providers have', () => {
   });
 });
 
+describe('a name in a path', () => {
+  const HARD = ['openai/gpt-4o', 'a b', 'x:free', 'Ünï', '100%', 'models/m'];
+
+  test('may hold what SDKs escape', async () => {
+    fakes.openai.models = HARD;
+    const other = await start();
+    try {
+      const openai = new OpenAI({ apiKey: KEY, baseURL: `${other.url}/v1` });
+      const anthropic = new Anthropic({ apiKey: KEY, baseURL: other.url });
+      for (const id of HARD) {
+        assert.equal((await openai.models.retrieve(id)).id, id);
+        assert.equal((await anthropic.models.retrieve(id)).id, id);
+      }
+      const labelled = await openai.models.retrieve('[My openai] openai/gpt-4o');
+      assert.equal(labelled.id, 'openai/gpt-4o');
+      const odd = await other.get('/v1/models/%FF%00%zz', { headers: { authorization:
+        `Bearer ${KEY}` } });
+      assert.equal(odd.status, 404, odd.text);
+    } finally {
+      fakes.openai.models = HAS.openai;
+      await other.stop();
+    }
+  });
+
+  test('and pages are numbers, or refused', async () => {
+    for (const [path, headers] of [['/v1/models?limit=x', { 'anthropic-version': '2023-06-01' }],
+      ['/v1beta/models?pageToken=2.5', {}], ['/v1beta/models?pageSize=-1', {}]]) {
+      const { status, text } = await gw.get(path, { headers: { 'x-api-key': KEY, ...headers } });
+      assert.equal(status, 400, text);
+    }
+  });
+
+  test('Claude Code finds models to choose from, with names for people', async () => {
+    const { json } = await gw.get('/v1/models?limit=1000', { headers: { 'anthropic-version':
+      '2023-06-01', authorization: `Bearer ${KEY}` } });
+    assert.ok(json.data.every((one) => one.type === 'model' && one.display_name));
+    assert.equal(json.has_more, false);
+  });
+});
+
 describe('a request', () => {
   const ask = (model, more) => gw.chat({ model, messages: [{ role: 'user', content: 'Hi' }],
     ...more });
@@ -140,6 +180,79 @@ describe('a request', () => {
       assert.equal(reply.status, 200);
       assert.equal(fakes.openai.requests.length, 1);
     } finally {
+      await other.stop();
+    }
+  });
+});
+
+describe('lists of providers', () => {
+  const list = async (other) => (await other.get('/v1/models', { timeout: 10_000,
+    headers: { authorization: `Bearer ${KEY}` } })).json.data.map((one) => one.id);
+  const MANY = Array.from({ length: 45 }, (_, i) => `m&${i} =/#?ö`);
+
+  for (const kind of ['anthropic', 'gemini']) {
+    test(`of ${kind} in pages are read to the last`, async () => {
+      const fake = fakes[kind];
+      const other = await start();
+      try {
+        Object.assign(fake, { models: MANY, pageMost: 10 });
+        fake.clear();
+        const got = await list(other);
+        assert.deepEqual(MANY.filter((id) => !got.includes(id)), []);
+        assert.deepEqual(fake.refusals, []);
+        assert.equal(listings(fake), 5);
+      } finally {
+        Object.assign(fake, { models: HAS[kind], pageMost: undefined });
+        await other.stop();
+      }
+    });
+  }
+
+  test('with all that an aggregator tells of 800 models are read', async () => {
+    const real = fakes.openai.reply;
+    const parameters = ['max_tokens', 'temperature', 'tools', 'tool_choice', 'stop', 'seed', 'top_p'];
+    fakes.openai.reply = () => ({ body: { data: Array.from({ length: 800 }, (_, i) => ({
+      id: `maker/model-${i}`, name: `Maker: Model ${i}`, created: 1_790_000_000 + i,
+      description: 'What it is good for. '.repeat(60), context_length: 131_072,
+      architecture: { modality: 'text+image->text', input_modalities: ['text', 'image'],
+        output_modalities: ['text'], tokenizer: 'Other', instruct_type: null },
+      pricing: { prompt: '0.000001', completion: '0.000004', request: '0', image: '0.001' },
+      top_provider: { context_length: 131_072, max_completion_tokens: 16_384, is_moderated: false },
+      supported_parameters: parameters, default_parameters: { temperature: null, top_p: null },
+    })) } });
+    const other = await start();
+    try {
+      assert.equal((await list(other)).filter((id) => id.startsWith('maker/')).length, 800);
+      const shown = await other.post('/api/show', { model: 'maker/model-7' });
+      assert.ok(JSON.stringify(shown.json.model_info).includes('131072'));
+    } finally {
+      fakes.openai.reply = real;
+      await other.stop();
+    }
+  });
+
+  test('without an end, huge or with odd names do no harm', async () => {
+    const real = [fakes.openai.reply, fakes.gemini.reply, fakes.ollama.reply];
+    const names = ['', 'a\nb', 'x'.repeat(201), '\u0000', 'x'.repeat(200), 'fine', 7, null];
+    fakes.openai.reply = () => ({ body: { data: names.map((id) => ({ id })) } });
+    fakes.gemini.reply = (exchange) => ({ body: { models: [{ name: 'models/again' }],
+      nextPageToken: `${exchange.query.get('pageToken') ?? 'Cg+/=&#% '}1` } });
+    fakes.ollama.reply = () => ({ body: { models: Array.from({ length: 60_000 }, (_, i) => (
+      { model: `m${i}` })) } });
+    const other = await start();
+    try {
+      fakes.gemini.clear();
+      const got = await list(other);
+      assert.deepEqual(got.filter((id) => /^(x+|fine|again)$/.test(id)).sort(),
+        ['again', 'fine', 'x'.repeat(200)]);
+      assert.ok(got.filter((id) => /^m\d+$/.test(id)).length <= 5000);
+      assert.ok(got.includes('claude-haiku-4-5'));
+      assert.equal(listings(fakes.gemini), 20);
+      const begun = Date.now();
+      await list(other);
+      assert.ok(Date.now() - begun < 1500, 'what failed is not waited for again');
+    } finally {
+      [fakes.openai.reply, fakes.gemini.reply, fakes.ollama.reply] = real;
       await other.stop();
     }
   });

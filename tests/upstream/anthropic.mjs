@@ -33,6 +33,12 @@ export class FakeAnthropic extends Vendor {
     must(VERSIONS.has(headers['anthropic-version']), 400, 'invalid_request_error',
       `anthropic-version: "${headers['anthropic-version']}" is not a valid version`);
     if (exchange.method === 'GET' && exchange.path.startsWith('/v1/models')) {
+      const limit = Number(exchange.query.get('limit') ?? 20);
+      must(limit >= 1 && limit <= 1000, 400, 'invalid_request_error',
+        'limit: Input should be between 1 and 1000');
+      const after = exchange.query.get('after_id');
+      must(after === null || this.models.includes(after), 400, 'invalid_request_error',
+        `after_id: "${after}" is not a valid cursor`);
       return;
     }
     const counts = exchange.path === '/v1/messages/count_tokens';
@@ -55,13 +61,23 @@ export class FakeAnthropic extends Vendor {
       created_at: '2026-01-01T00:00:00Z' });
     if (exchange.method === 'GET') {
       const id = decodeURIComponent(exchange.path.slice('/v1/models/'.length));
-      return { body: id ? entry(id) : { data: this.models.map(entry), has_more: false,
-        first_id: this.models[0], last_id: this.models[this.models.length - 1] } };
+      return { body: id ? entry(id) : this.replyModels(exchange.query, entry) };
     }
     if (exchange.path.endsWith('/count_tokens')) {
       return { body: { input_tokens: Math.ceil(exchange.body.length / 4) } };
     }
     return this.say(exchange, { text: `You said: ${lastUserText(exchange.json.messages)}` });
+  }
+
+  /** A page of models, of `pageMost` at most. */
+  replyModels(query, entry) {
+    const after = query.get('after_id');
+    const start = this.models.indexOf(after) + 1;
+    const limit = Number(query.get('limit') ?? 20);
+    const end = start + Math.min(limit, this.pageMost ?? 1000);
+    const data = this.models.slice(start, end).map(entry);
+    return { data, has_more: end < this.models.length, first_id: data[0]?.id ?? null,
+      last_id: data.at(-1)?.id ?? null };
   }
 
   /** The answer to `exchange` that says what `description` says, streamed if that was asked. */

@@ -6,6 +6,8 @@ import { checkBody } from './gemini_rules.mjs';
 import { geminiEmbeddings } from './embeddings.mjs';
 import { geminiArray, geminiFrames, geminiText } from './gemini_events.mjs';
 
+// Tokens of pages hold what a URL must escape.
+const TOKEN = 'Cg+/=&#% ';
 const STUDIO = /^\/v1(?:beta|alpha)?\/models(?:\/(?<rest>.+))?$/;
 const PLACE = '/v1(?:beta1)?/(?:projects/[^/]+/locations/[^/]+/)?publishers/google';
 const VERTEX = new RegExp(`^${PLACE}/models/(?<rest>.+)$`);
@@ -79,6 +81,9 @@ export class FakeGemini extends Vendor {
     }
     must(['sse', 'json', null].includes(exchange.query.get('alt')), 400, 'INVALID_ARGUMENT',
       `Invalid value at 'alt', "${exchange.query.get('alt')}"`);
+    const token = exchange.query.get('pageToken');
+    must(token === null || token.startsWith(TOKEN) && /^\d+$/.test(token.slice(TOKEN.length)), 400,
+      'INVALID_ARGUMENT', 'The page token is invalid.');
     const { model, verb } = asked;
     const isPost = exchange.method === 'POST';
     must(verb ? isPost && VERBS.includes(verb) : exchange.method === 'GET', 404, 'NOT_FOUND',
@@ -105,7 +110,7 @@ export class FakeGemini extends Vendor {
   reply(exchange) {
     const { model, verb } = target(exchange);
     if (!verb) {
-      return { body: this.replyModels(model) };
+      return { body: this.replyModels(model, exchange.query) };
     }
     const tokens = Math.ceil(exchange.body.length / 4);
     if (verb === 'countTokens') {
@@ -118,11 +123,17 @@ export class FakeGemini extends Vendor {
     return this.say(exchange, { text: `You said: ${lastUserText(exchange.json.contents)}` });
   }
 
-  replyModels(model) {
+  replyModels(model, query) {
     const entry = (id) => ({ name: `models/${id}`, version: '001', displayName: id,
       inputTokenLimit: 1048576, outputTokenLimit: 65536, thinking: true,
       supportedGenerationMethods: ['generateContent', 'countTokens'] });
-    return model ? entry(model) : { models: this.models.map(entry) };
+    if (model) {
+      return entry(model);
+    }
+    const start = Number((query.get('pageToken') ?? TOKEN + 0).slice(TOKEN.length));
+    const end = start + Math.min(Number(query.get('pageSize')) || 50, this.pageMost ?? 1000);
+    return { models: this.models.slice(start, end).map(entry),
+      ...(end < this.models.length ? { nextPageToken: TOKEN + end } : {}) };
   }
 
   /** The answer to `exchange` that says what `description` says, in the form that was asked for. */

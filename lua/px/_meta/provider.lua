@@ -20,8 +20,8 @@
 --- @field answer? fun(request: px.Request, out: fun(event: px.Event), settings: table?) Replies without a
 ---   network. May wait. Settings are the account's over the provider's.
 --- @field judge? fun(reply: px.Failure): 'retry'|'next_account'|'next_target'|'give_up', { cool: number? }?
---- @field lists? { path: string, next: fun(body: table): string? } Where it tells its models, on base_url; `next` gives
----   what the query of the next page has more, nil after the last one.
+--- @field lists? { path: string, next: fun(body: table): string, any } Where it tells its models, on base_url; `next` gives
+---   the parameter of the query that asks for the next page, and its value: no text after the last one.
 --- @field parse_models? fun(body: any): px.Model[] Reads what it tells.
 --- @field models? fun(account: px.Account): px.Model[] Of one that answers without a network.
 --- @field forward? boolean Any path and body goes to base_url as it is; `speaks` is then empty, and the
