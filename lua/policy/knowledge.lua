@@ -46,10 +46,10 @@ local CLAUDE_45 = {
 }
 
 -- OpenAI's reasoning models. Effort 'off' is written as 'none'.
-local function reasoning(effort)
+local function reasoning(effort, marks)
   return {
     effort = effort, max_output = K128, max_completion_tokens = true, no_sampling = true,
-    no_stop = true, developer = true, custom_tools = true,
+    no_stop = true, developer = true, custom_tools = true, cache_breakpoints = marks,
   }
 end
 
@@ -110,7 +110,7 @@ local ENTRIES = {
   { 'openai_chat', { '*gpt-5.2*', '*gpt-5.3*', '*gpt-5.4*', '*gpt-5.5*' },
     reasoning({ 'off', 'low', 'medium', 'high', 'xhigh' }) },
   { 'openai_chat', { '*gpt-5.*', '*gpt-6*' },
-    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh', 'max' }) },
+    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh', 'max' }, true) },
   { 'openai_chat', { '*gpt-5*' }, reasoning({ 'minimal', 'low', 'medium', 'high' }) },
   { 'openai_chat', { 'o1-mini*', 'o1-preview*' },
     { max_completion_tokens = true, no_sampling = true } },
@@ -150,7 +150,7 @@ local ENTRIES = {
   { 'openai_responses', { '*gpt-5.2*', '*gpt-5.3*', '*gpt-5.4*', '*gpt-5.5*' },
     reasoning({ 'off', 'low', 'medium', 'high', 'xhigh' }) },
   { 'openai_responses', { '*gpt-5.*', '*gpt-6*' },
-    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh', 'max' }) },
+    reasoning({ 'off', 'low', 'medium', 'high', 'xhigh', 'max' }, true) },
   { 'openai_responses', { '*gpt-5*' }, reasoning({ 'minimal', 'low', 'medium', 'high' }) },
   { 'openai_responses', { 'o1*', '*/o1*', 'o3*', '*/o3*', 'o4*', '*/o4*' },
     { effort = LOW_TO_HIGH, max_output = 100000, no_sampling = true } },

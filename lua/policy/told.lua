@@ -21,8 +21,8 @@ local THINKING_OFF = { 'disabled', 'between_tools' }
 
 -- Members of px.Knowledge: what each must be. What may be false besides means "not known".
 local MEMBERS = {
-  audio = 'boolean', budget_max = 'count', budget_min = 'count', default_output = 'count',
-  developer = 'boolean', effort = 'efforts', file_urls = 'boolean',
+  audio = 'boolean', budget_max = 'count', budget_min = 'count', cache_breakpoints = 'boolean',
+  default_output = 'count', developer = 'boolean', effort = 'efforts', file_urls = 'boolean',
   format_with_tools = 'boolean', json_schema = 'boolean', max_completion_tokens = 'boolean',
   max_output = 'count', mid_system = 'boolean', mixed_tools = 'boolean', no_prefill = 'boolean',
   no_sampling = 'boolean', no_stop = 'boolean', one_sampler = 'boolean',

@@ -26,6 +26,10 @@ local M = {
       type = 'boolean',
       doc = 'The upstream takes tools of type custom; unless said, OpenAI\'s own models do.',
     },
+    cache_control = {
+      type = 'boolean',
+      doc = 'The upstream takes cache_control in parts (OpenRouter does).',
+    },
     tool_images = {
       type = 'boolean',
       doc = 'The upstream takes images inside tool messages (OpenRouter does).',

@@ -24,8 +24,8 @@ const FOLDERS = { openai: 'openai-chat', responses: 'openai-responses', anthropi
 
 // Each kind of vendor has models of several generations, which take different things.
 const MODELS = {
-  openai: ['gpt-4o', 'gpt-5-mini'],
-  responses: ['gpt-4o', 'gpt-5-mini'],
+  openai: ['gpt-4o', 'gpt-5-mini', 'gpt-5.6-sol'],
+  responses: ['gpt-4o', 'gpt-5-mini', 'gpt-5.6-sol'],
   anthropic: ['claude-haiku-4-5', 'claude-sonnet-4-6', 'claude-opus-5'],
   gemini: ['gemini-2.5-flash', 'gemini-3-flash-preview'],
   ollama: ['qwen3:latest'],

@@ -1,5 +1,6 @@
 --- Writes neutral turns as the messages of a Chat Completions request.
 
+local cache = require('protocol._marks')
 local custom = require('protocol._custom')
 local json = require('px.json')
 local details = require('protocol.openai_chat._details')
@@ -72,10 +73,8 @@ function part_of.document(block, lost)
   return text_part('[document omitted' .. (block.url and ': ' .. block.url or '') .. ']')
 end
 
-local function write_part(block, lost)
-  if block.cache then
-    lost('messages.cache')
-  end
+--- Writes one part, its mark for caching aside.
+local function bare_part(block, lost)
   local make = part_of[block.kind]
   if make then
     return make(block, lost)
@@ -84,59 +83,58 @@ local function write_part(block, lost)
   return nil
 end
 
+local function write_part(block, lost, marks)
+  local part = bare_part(block, lost)
+  cache.put(marks, part, block, 'messages.cache')
+  return part
+end
+
 --- A string where there is one text, else the list of parts.
 local function content_of(parts)
-  if #parts == 1 and parts[1].type == 'text' then
+  if #parts == 1 and parts[1].type == 'text' and cache.none_on(parts[1]) then
     return parts[1].text
   end
   return json.array(parts)
 end
 
 --- Writes one tool message; what it may not hold is left in `extra` for a user message.
-local function tool_message(block, ctx, extra, lost)
-  local texts, images = {}, {}
+local function tool_message(block, ctx, extra, lost, marks)
+  local texts, images, marked = {}, {}, block
   for _, inner in ipairs(block.blocks or {}) do
-    local part = write_part(inner, lost)
+    local part = bare_part(inner, lost)
+    marked = inner.cache and inner or marked
     if part and part.type == 'text' then
       texts[#texts + 1] = part.text
     elseif part then
       images[#images + 1] = part
     end
   end
-  if block.cache then
-    lost('messages.cache')
-  end
   local text = table.concat(texts, '\n')
   if block.is_error and not text:lower():find('^%s*<?[%w_]*error') then
     text = 'Error: ' .. text
     lost('messages.is_error')
   end
-  local content = text
   local allowed = (ctx.knowledge or {}).tool_images or (ctx.settings or {}).tool_images
-  if #images > 0 and allowed then
-    content = json.array({})
-    if text ~= '' then
-      content[1] = text_part(text)
-    end
-    for _, part in ipairs(images) do
-      content[#content + 1] = part
-    end
-  elseif #images > 0 then
-    content = (text ~= '' and text .. '\n' or '') .. '[see the next message]'
-    for _, part in ipairs(images) do
-      extra[#extra + 1] = part
-    end
+  if #images > 0 and not allowed then
+    text = (text ~= '' and text .. '\n' or '') .. '[see the next message]'
+    table.move(images, 1, #images, #extra + 1, extra)
+    images = {}
   end
-  return { role = 'tool', tool_call_id = block.id, content = content }
+  local parts = text ~= '' and { text_part(text) } or {}
+  table.move(images, 1, #images, #parts + 1, parts)
+  cache.put(marks, parts[#parts], marked, 'messages.cache')
+  return {
+    role = 'tool', tool_call_id = block.id, content = #parts > 0 and content_of(parts) or '',
+  }
 end
 
-local function write_user(out, turn, ctx, lost)
+local function write_user(out, turn, ctx, lost, marks)
   local extra, parts = {}, {}
   for _, block in ipairs(turn.blocks) do
     if block.kind == 'tool_result' then
-      out[#out + 1] = tool_message(block, ctx, extra, lost)
+      out[#out + 1] = tool_message(block, ctx, extra, lost, marks)
     else
-      parts[#parts + 1] = write_part(block, lost)
+      parts[#parts + 1] = write_part(block, lost, marks)
     end
   end
   if #extra > 0 then
@@ -201,7 +199,10 @@ local function write_assistant(out, turn, ctx, lost)
     elseif block.kind == 'refusal' then
       refusals[#refusals + 1] = block.text
     else
-      local part = write_part(block, lost)
+      local part = bare_part(block, lost)
+      if block.cache then
+        lost('messages.cache')
+      end
       texts[#texts + 1] = part and part.text
       if part and not part.text then
         lost('messages.' .. block.kind)
@@ -226,21 +227,23 @@ local function write_assistant(out, turn, ctx, lost)
   out[#out + 1] = message
 end
 
-local function write_system(out, blocks, role, lost)
-  local texts = {}
+local function write_system(out, blocks, role, lost, marks)
+  local parts, texts, plain = {}, {}, true
   for _, block in ipairs(blocks) do
     local text = block.text or ''
-    if block.cache then
-      lost('system.cache')
-    end
+    local part
     if block.kind ~= 'text' then
       lost('system.' .. block.kind)
     elseif text ~= '' and text:sub(1, #BILLING) ~= BILLING then
-      texts[#texts + 1] = text
+      part = text_part(text)
+      parts[#parts + 1], texts[#texts + 1] = part, text
     end
+    cache.put(marks, part, block, 'system.cache')
+    plain = plain and (not part or cache.none_on(part))
   end
   if #texts > 0 then
-    out[#out + 1] = { role = role, content = table.concat(texts, '\n\n') }
+    local content = plain and table.concat(texts, '\n\n') or json.array(parts)
+    out[#out + 1] = { role = role, content = content }
   end
 end
 
@@ -248,20 +251,21 @@ end
 --- @param ctx px.Context
 --- @param lost fun(path: string)
 --- @return table messages
+--- @return table? prompt_cache_options
 function M.write(request, ctx, lost)
-  local out = {}
+  local out, marks = {}, cache.start(ctx, lost)
   local role = ctx.knowledge and ctx.knowledge.developer and 'developer' or 'system'
-  write_system(out, request.system or {}, role, lost)
+  write_system(out, request.system or {}, role, lost, marks)
   for _, turn in ipairs(turns.repair(request.turns, lost)) do
     if turn.role == 'user' then
-      write_user(out, turn, ctx, lost)
+      write_user(out, turn, ctx, lost, marks)
     elseif turn.role == 'assistant' then
       write_assistant(out, turn, ctx, lost)
     else
-      write_system(out, turn.blocks, role, lost)
+      write_system(out, turn.blocks, role, lost, marks)
     end
   end
-  return json.array(out)
+  return json.array(out), cache.options(marks)
 end
 
 --- Tells whether some message holds the word "json", which json_object mode asks for.

@@ -374,9 +374,11 @@ function M.write(request, ctx)
   local lost = read.losses(ctx)
   local knowledge = ctx.knowledge or {}
   local tools, customs = tools_of.write(request, ctx, lost)
+  local messages, cache = outgoing.write(request, ctx, lost)
   local body = {
     model = ctx.model or request.model,
-    messages = outgoing.write(request, ctx, lost),
+    messages = messages,
+    prompt_cache_options = cache,
     tools = tools,
     web_search_options = ctx.search and json.object(ctx.search),
   }

@@ -1,5 +1,6 @@
 --- Writes neutral turns as the items of a Responses request.
 
+local cache = require('protocol._marks')
 local ids = require('protocol._ids')
 local json = require('px.json')
 local media = require('protocol._media')
@@ -74,16 +75,20 @@ function part_of.document(block, lost)
   return omitted(lost, 'document')
 end
 
-local function write_part(block, lost)
-  if block.cache then
-    lost('messages.cache')
-  end
+--- Writes one part, its mark for caching aside.
+local function bare_part(block, lost)
   local make = part_of[block.kind]
   if make then
     return make(block, lost)
   end
   lost('messages.' .. block.kind)
   return nil
+end
+
+local function write_part(block, state)
+  local part = bare_part(block, state.lost)
+  cache.put(state.marks, part, block, 'messages.cache')
+  return part
 end
 
 local function message(role, parts)
@@ -94,18 +99,17 @@ end
 --- @field ctx px.Context
 --- @field lost fun(path: string)
 --- @field out table[]
+--- @field marks px.Marks
 --- @field customs table<string, boolean> Ids of calls of custom tools.
 
 --- The result of a call: text where it is nothing else.
 local function write_result(state, block)
-  local parts, texts = {}, {}
+  local parts, texts, marked = {}, {}, block
   for _, inner in ipairs(block.blocks or {}) do
-    local part = write_part(inner, state.lost)
+    local part = bare_part(inner, state.lost)
+    marked = inner.cache and inner or marked
     parts[#parts + 1] = part
     texts[#texts + 1] = part and part.type == 'input_text' and part.text or nil
-  end
-  if block.cache then
-    state.lost('messages.cache')
   end
   if block.is_error and not (texts[1] or ''):lower():find('^%s*<?[%w_]*error') then
     state.lost('messages.is_error')
@@ -116,7 +120,8 @@ local function write_result(state, block)
       table.insert(parts, 1, text_part(texts[1]))
     end
   end
-  local plain = #texts == #parts
+  cache.put(state.marks, parts[#parts], marked, 'messages.cache')
+  local plain = #texts == #parts and (#parts == 0 or cache.none_on(parts[#parts]))
   return {
     type = state.customs[block.id] and 'custom_tool_call_output' or 'function_call_output',
     call_id = block.id,
@@ -136,7 +141,7 @@ local function write_user(state, turn)
     elseif is_own(block) then
       out[#out + 1] = block.json
     else
-      parts[#parts + 1] = write_part(block, state.lost)
+      parts[#parts + 1] = write_part(block, state)
     end
   end
   if turn.name then
@@ -209,7 +214,10 @@ local function write_assistant(state, turn)
       open = nil
     else
       local part = block.kind == 'refusal' and { type = 'refusal', refusal = block.text }
-        or write_part(block, state.lost)
+        or bare_part(block, state.lost)
+      if block.cache then
+        state.lost('messages.cache')
+      end
       if part and part.type == 'input_text' then
         part.type = 'output_text'
       elseif part and part.type ~= 'refusal' then
@@ -226,21 +234,24 @@ local function write_assistant(state, turn)
   end
 end
 
---- The texts of a system prompt.
-local function system_text(blocks, lost)
-  local texts = {}
+--- The texts of a system prompt: as one, or as parts where some are marked.
+local function system_text(blocks, state)
+  local parts, texts, plain = {}, {}, true
   for _, block in ipairs(blocks or {}) do
-    local text = block.text or ''
-    if block.cache then
-      lost('system.cache')
-    end
+    local text, part = block.text or '', nil
     if block.kind ~= 'text' then
-      lost('system.' .. block.kind)
+      state.lost('system.' .. block.kind)
     elseif text ~= '' and text:sub(1, #BILLING) ~= BILLING then
-      texts[#texts + 1] = text
+      part = text_part(text)
+      parts[#parts + 1], texts[#texts + 1] = part, text
     end
+    cache.put(state.marks, part, block, 'system.cache')
+    plain = plain and (not part or cache.none_on(part))
   end
-  return #texts > 0 and table.concat(texts, '\n\n') or nil
+  if plain then
+    return #texts > 0 and table.concat(texts, '\n\n') or nil
+  end
+  return nil, parts
 end
 
 --- Writes instructions and input.
@@ -250,17 +261,25 @@ end
 --- @param ctx px.Context
 --- @param lost fun(path: string)
 function M.write(body, request, ctx, lost)
-  local state = { ctx = ctx, lost = lost, out = {}, customs = {} }
+  local state = {
+    ctx = ctx, lost = lost, out = {}, customs = {}, marks = cache.start(ctx, lost),
+  }
   local list = turns.repair(request.turns, lost)
-  local system = system_text(request.system, lost)
+  local system, parts = system_text(request.system, state)
+  if parts then
+    -- Instructions are a mere text: what is marked comes first of the input.
+    state.out[1] = message('developer', parts)
+  end
   for _, turn in ipairs(list) do
     if turn.role == 'user' then
       write_user(state, turn)
     elseif turn.role == 'assistant' then
       write_assistant(state, turn)
     else
-      local text = system_text(turn.blocks, lost)
-      state.out[#state.out + 1] = text and message('developer', { text_part(text) })
+      local text, marked = system_text(turn.blocks, state)
+      if text or marked then
+        state.out[#state.out + 1] = message('developer', marked or { text_part(text) })
+      end
     end
   end
   local last = list[#list]
@@ -274,6 +293,7 @@ function M.write(body, request, ctx, lost)
     system = nil
   end
   body.instructions, body.input = system, json.array(state.out)
+  body.prompt_cache_options = cache.options(state.marks)
 end
 
 --- Tells whether the word "json" stands in the conversation, which json_object mode asks for.

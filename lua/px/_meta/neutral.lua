@@ -76,6 +76,7 @@
 --- @field output_format? boolean Anthropic: output_config.format is accepted.
 --- @field one_sampler? boolean temperature and top_p together are refused.
 --- @field max_completion_tokens? boolean OpenAI: the name of the cap (false: `max_tokens`).
+--- @field cache_breakpoints? boolean OpenAI: parts may have a prompt_cache_breakpoint.
 --- @field tool_images? boolean Images inside tool messages are accepted.
 --- @field reasoning_content? boolean Assistant tool turns need their reasoning_content back.
 --- @field custom_tools? boolean OpenAI Chat: tools of type custom are understood.

@@ -1,0 +1,68 @@
+--- Marks up to where a prompt may be kept for the next request, in the words of OpenAI's protocols.
+---
+--- OpenAI's newest models take `prompt_cache_breakpoint` on the parts of what they are asked, and
+--- OpenRouter takes Anthropic's own `cache_control`. All others keep what they like: there a mark
+--- is lost, and told so.
+
+local M = {}
+
+--- How many marks a request may have.
+local MOST = 4
+
+--- @class px.Marks
+--- @field member? string What a marked part has; nil where the upstream knows no marks.
+--- @field left integer How many more it may have.
+--- @field lost fun(path: string)
+
+--- Starts to write one request.
+---
+--- @param ctx px.Context
+--- @param lost fun(path: string)
+--- @return px.Marks
+function M.start(ctx, lost)
+  local member
+  if (ctx.knowledge or {}).cache_breakpoints then
+    member = 'prompt_cache_breakpoint'
+  elseif (ctx.settings or {}).cache_control then
+    member = 'cache_control'
+  end
+  return { member = member, left = MOST, lost = lost }
+end
+
+--- Gives a part the mark of the block that it is made of.
+---
+--- @param marks px.Marks
+--- @param part? table nil where the mark has no place.
+--- @param block px.Block
+--- @param path string What is lost if the mark is.
+function M.put(marks, part, block, path)
+  if not block.cache then
+    return
+  elseif not marks.member or not part or marks.left == 0 then
+    marks.lost(path)
+    return
+  end
+  marks.left = marks.left - 1
+  part[marks.member] = marks.member == 'cache_control' and block.cache or { mode = 'explicit' }
+end
+
+--- Tells whether a part has no mark.
+---
+--- @param part table
+--- @return boolean
+function M.none_on(part)
+  return part.prompt_cache_breakpoint == nil and part.cache_control == nil
+end
+
+--- What the request must say for its marks to count.
+---
+--- @param marks px.Marks
+--- @return table? prompt_cache_options
+function M.options(marks)
+  if marks.member == 'prompt_cache_breakpoint' and marks.left < MOST then
+    return { mode = 'explicit', ttl = '30m' }
+  end
+  return nil
+end
+
+return M
