@@ -64,8 +64,14 @@ local function front(ex)
   ex:answer(200, JSON_HEADERS, json.encode({ name = 'proxima', version = VERSION }))
 end
 
+-- Paths that no protocol has.
+local OWN_PATHS = {
+  ['/'] = true, ['/health'] = true, ['/metrics'] = true, ['/ollama'] = true, ['/ready'] = true,
+}
+
 local function not_found(ex, method, path)
-  local allowed = route.methods(path, ex)
+  local own = OWN_PATHS[path] or OWN_PATHS[(path:gsub('/$', ''))]
+  local allowed = own and 'GET, HEAD' or route.methods(path, ex)
   if allowed then
     return refuse.own(ex, nil, 405, 'bad_request',
       ('%s is asked with %s, not with %s.'):format(path:sub(1, 200), allowed, method),

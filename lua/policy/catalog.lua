@@ -85,6 +85,12 @@ function OPERATIONS.ps(ex, _, provider, reply)
   ex:answer(200, HEADERS, json.encode(reply.ps(listed(provider), math.floor(core.now()))))
 end
 
+--- Ollama's /api/pull, /api/delete and the like.
+function OPERATIONS.manage(ex, op)
+  refuse.own(ex, op, 400, 'unsupported', 'This is a gateway: it keeps no models, so that none can '
+    .. 'be pulled, made, copied or deleted here. GET /api/tags lists those of its providers.')
+end
+
 function OPERATIONS.version(ex, _, _, reply)
   ex:answer(200, HEADERS, json.encode(reply.version()))
 end

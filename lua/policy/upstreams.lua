@@ -10,13 +10,14 @@ local M = {}
 
 --- @class px.Upstream
 --- @field id string The user's name for it.
+--- @field label string Its name in '[Label] model', which no other one has.
 --- @field type px.Provider
 --- @field accounts table[] Enabled ones, by priority.
 --- @field disabled string[] Names of the others.
 --- @field speaks table<string, string> Protocol: path.
 --- @field adapt boolean A request is asked once more without what it refuses.
 
-local by_id, ordered = {}, {}
+local by_id, ordered, by_label = {}, {}, {}
 
 --- An account's settings over its provider's.
 local function merged(under, over)
@@ -72,7 +73,7 @@ local function upstream_of(id, config)
   local out = {
     id = id,
     type = provider,
-    label = config.label or provider.label,
+    label = config.label or provider.label or id,
     settings = config.settings or {},
     loss = config.loss,
     adapt = config.adapt ~= false,
@@ -111,6 +112,17 @@ local function upstream_of(id, config)
   return out
 end
 
+--- Gives every provider a label of its own: what the first by id is called, the others are not.
+local function give_label(upstream)
+  local wanted = upstream.label:gsub('[%[%]%c]', '')
+  local name, count = wanted, 1
+  while name == '' or by_label[name:lower()] do
+    count = count + 1
+    name = count == 2 and upstream.id or ('%s %d'):format(wanted, count - 1)
+  end
+  upstream.label, by_label[name:lower()] = name, upstream
+end
+
 --- Reads the configuration. Called once, when the generation is loaded.
 function M.load()
   local ids = {}
@@ -124,6 +136,7 @@ function M.load()
       by_id[id] = upstream_of(id, config)
       M.forwards = M.forwards or by_id[id].type.forward or nil
       ordered[#ordered + 1] = by_id[id]
+      give_label(by_id[id])
     end
   end
 end
@@ -281,21 +294,16 @@ function M.models(only)
   for _, upstream in ipairs(ordered) do
     if not only or upstream == only then
       for _, model in ipairs(listed(upstream)) do
-        add(model, upstream.id, upstream.label or upstream.id)
+        add(model, upstream.id, upstream.label)
       end
     end
   end
   return out
 end
 
---- The provider with a label, in whatever case: the first by id.
-function M.labelled(label)
-  label = label:lower()
-  for _, upstream in ipairs(ordered) do
-    if (upstream.label or ''):lower() == label or upstream.id:lower() == label then
-      return upstream
-    end
-  end
+--- The provider with a label, in whatever case, or with an id.
+function M.labelled(text)
+  return by_label[text:lower()] or by_id[text]
 end
 
 local FIELDS_MAX = 500

@@ -336,5 +336,11 @@ describe('where to', () => {
     assert.equal(typeof reply.json.error.message, 'string');
     const models = await stage.gw.post('/v1/models', {});
     assert.deepEqual([models.status, models.headers.allow], [405, 'GET, HEAD']);
+    for (const path of ['/', '/health', '/ready', '/metrics', '/ollama', '/ollama/']) {
+      const own = await ask(stage.gw.port, 'PUT', path, { body: {} });
+      assert.deepEqual([own.status, own.headers.allow], [405, 'GET, HEAD'], path);
+    }
+    const gone = await ask(stage.gw.port, 'GET', '/api/delete', {});
+    assert.deepEqual([gone.status, gone.headers.allow], [405, 'DELETE']);
   });
 });

@@ -84,6 +84,29 @@ describe('the union of what providers have', () => {
     assert.ok(shown.capabilities.includes('completion'));
   });
 
+  for (const prefix of ['', '/ollama']) {
+    test(`and all that Ollama's client asks is answered at ${prefix || '/'}`, async () => {
+      const client = new Ollama({ host: gw.url + prefix,
+        headers: { authorization: `Bearer ${KEY}` } });
+      assert.match((await client.version()).version, /^\d+\.\d+\.\d+$/);
+      assert.ok((await client.list()).models.length > ALL.length - 1);
+      assert.ok((await client.ps()).models.every((one) => one.name && one.expires_at));
+      assert.ok((await client.show({ model: 'llama3.2:latest' })).model_info);
+      const reply = await client.chat({ model: 'llama3.2:latest',
+        messages: [{ role: 'user', content: 'Hi' }] });
+      assert.equal(reply.message.content, 'You said: Hi');
+      const other = { model: 'llama3.2:latest', source: 'a', destination: 'b', from: 'a' };
+      for (const verb of ['pull', 'push', 'create', 'copy', 'delete']) {
+        await assert.rejects(client[verb](other), /keeps no models/, verb);
+      }
+      for (const method of ['GET', 'HEAD']) {
+        const front = await fetch(gw.url + (prefix || '/'), { method });
+        assert.equal(front.status, 200);
+        await front.arrayBuffer();
+      }
+    });
+  }
+
   test('was asked of each provider once, and not by each worker', async () => {
     for (const fake of Object.values(fakes)) {
       assert.equal(listings(fake), 1);

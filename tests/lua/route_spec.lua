@@ -11,6 +11,7 @@ local SETTINGS = {
     fallback = { type = 'openai', accounts = { { name = 'b', api_key = 'k2' } } },
     other = { type = 'openai', models = { 'listed', 'with:colon' },
       accounts = { { name = 'c', api_key = 'k3' } } },
+    own = { type = 'openai', label = 'My Own', accounts = { { name = 'd', api_key = 'k4' } } },
     off = { type = 'openai', enabled = false, models = { 'hidden' }, accounts = {} },
   },
 }
@@ -93,6 +94,17 @@ describe('policy.route targets', function()
     { 'claude:new', 'claude', 'claude new' },
     { 'other:new', 'claude', 'claude other:new' },
     { 'new', 'nobody', nil },
+    { '[My Own] m', nil, 'own m' },
+    { '[my own]m', nil, 'own m' },
+    { '[own] other:m', nil, 'own other:m' },
+    { '[Claude] gpt-4o', nil, 'claude gpt-4o' },
+    { '[My Own] m', 'own', 'own m' },
+    { '[My Own] m', 'claude', 'claude [My Own] m' },
+    { '[Nobody] m', nil, 'fallback [Nobody] m' },
+    { '[off] m', nil, 'fallback [off] m' },
+    { '[My Own]', nil, 'fallback [My Own]' },
+    { '[] m', nil, 'fallback [] m' },
+    { '[My Own m', nil, 'fallback [My Own m' },
   }) do
     it(case[1] .. (case[2] and ' of ' .. case[2] or ''), function()
       eq(case[3], target(case[1], case[2]))

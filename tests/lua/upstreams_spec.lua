@@ -41,6 +41,38 @@ describe('policy.upstreams', function()
     end
   end)
 
+  it('gives each provider a label of its own, in whatever case', function()
+    local upstreams = load({
+      a = { type = 'openai', label = 'B' }, b = { type = 'openai', label = 'b' },
+      c = { type = 'openai' }, d = { type = 'openai' }, e = { type = 'openai', label = '[]' },
+      f = { type = 'openai', label = '[My] one' },
+      off = { type = 'openai', label = 'Off', enabled = false },
+    })
+    local labels = {}
+    for i, id in ipairs({ 'a', 'b', 'c', 'd', 'e', 'f' }) do
+      labels[i] = upstreams.get(id).label
+      eq(id, upstreams.labelled(labels[i]).id)
+      eq(id, upstreams.labelled(labels[i]:upper()).id)
+    end
+    eq('B, b 2, OpenAI, d, e, My one', table.concat(labels, ', '))
+    eq('c', upstreams.labelled('c').id)
+    eq(nil, upstreams.labelled('Off'))
+    eq(nil, upstreams.labelled('nobody'))
+  end)
+
+  it('names what several have once for each', function()
+    local account = { { name = 'a', api_key = 'k' } }
+    local upstreams = load({
+      a = { type = 'openai', accounts = account, models = { 'm', 'x' } },
+      b = { type = 'openai', accounts = account, models = { 'm' } },
+    })
+    local names = {}
+    for i, model in ipairs(require('protocol.ollama.reply').tags(upstreams.models()).models) do
+      names[i] = model.name
+    end
+    eq('[OpenAI] m, [b] m, x', table.concat(names, ', '))
+  end)
+
   it('says that a provider has no account', function()
     local upstreams = load({ p = { type = 'openai' } })
     eq(true, upstreams.why_none(upstreams.get('p'), 'm'):find('none', 1, true) ~= nil)

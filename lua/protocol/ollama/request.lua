@@ -33,6 +33,11 @@ for _, prefix in ipairs({ '', '/ollama' }) do
     { 'POST', '/api/show', 'show' },
     { 'GET', '/api/ps', 'ps' },
     { 'GET', '/api/version', 'version' },
+    { 'POST', '/api/pull', 'manage' },
+    { 'POST', '/api/push', 'manage' },
+    { 'POST', '/api/create', 'manage' },
+    { 'POST', '/api/copy', 'manage' },
+    { 'DELETE', '/api/delete', 'manage' },
   }) do
     M.paths[#M.paths + 1] =
       { method = entry[1], path = prefix .. entry[2], operation = entry[3] }
