@@ -243,7 +243,8 @@ end
 --- Sends a request that is ready, after the `attempt` rules and the provider's last word.
 ---
 --- @param at table upstream, account, protocol, model, url, headers, body; `upload` true instead:
----   the client's; `as_is`: nothing is left out that the upstream refuses.
+---   the client's; `as_is`: nothing is left out that the upstream refuses; `options` in place of
+---   the account's.
 --- @param quietly? 'quietly' The client is not told of a refusal.
 --- @return integer? status Of an answer that is none of a refusal; nil when the client was told.
 function M.exchange(q, at, quietly)
@@ -254,7 +255,8 @@ function M.exchange(q, at, quietly)
   if at.upstream.type.shape then
     shape(q, at)
   end
-  local options = (at.as_is or q.stream) and at.account.stream_options or at.account.options
+  local options = at.options or (at.as_is or q.stream) and at.account.stream_options
+    or at.account.options
   if not at.as_is then
     adapt.before(q, at)
   end

@@ -10,6 +10,7 @@ local upstreams = require('policy.upstreams')
 local M = {}
 
 local ANSWER_MAX = 64 * 1024
+local ANSWER_SECONDS = 10  -- Clients count before they ask, and people wait meanwhile.
 
 local function answer(q, text, is_guess)
   q.status = 200
@@ -35,6 +36,14 @@ local function ask_of(q, target, counts)
     route.protocol(counts.protocol).count.write(written, target.model)))
 end
 
+local function options_of(account)
+  local out = { timeout = ANSWER_SECONDS }
+  for name, value in pairs(account.options) do
+    out[name] = value
+  end
+  return out
+end
+
 --- Asks the provider. Gives the answer's text and the count, or nothing.
 local function ask(q, target)
   local upstream = target.upstream
@@ -50,6 +59,7 @@ local function ask(q, target)
   local at = {
     upstream = upstream, account = account, protocol = counts.protocol, model = target.model,
     headers = account.headers, url_of = url_of, url = url_of(target.model), body = body,
+    options = options_of(account),
   }
   q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
   q.signed_by = account

@@ -7,9 +7,27 @@ import OpenAI from 'openai';
 import { GoogleGenAI } from '@google/genai';
 import { useFive } from './lib/five.mjs';
 import { KEY } from './lib/gateway.mjs';
+import { gate } from './lib/wait.mjs';
 import { WEATHER } from './scenarios/shared.mjs';
 
-const five = useFive();
+// Rules for some clients' names of models.
+const RULES = `
+px.on('request', { model = 'to-gemini', path = '*count*' }, function(req)
+  req:route('to_gemini:gemini-2.5-flash')
+end)
+px.on('request', { model = 'forbidden' }, function(req)
+  req:deny(403, 'not this one')
+end)
+px.on('attempt', { model = 'marked' }, function(at)
+  at:set('system', 'From a rule.')
+  at.headers['x-marked'] = 'yes'
+end)
+px.on('attempt', { model = 'stopped', on_error = 'deny' }, function()
+  error('not over there')
+end)
+`;
+const five = useFive({ models: { marked: 'to_anthropic:claude-sonnet-4-6',
+  stopped: 'to_anthropic:claude-sonnet-4-6' } }, { 'rules/count.lua': RULES });
 const SAY = 'How is the weather in Ulm?';
 const COUNTS = ['anthropic', 'gemini', 'responses'];
 
@@ -85,3 +103,47 @@ for (const [client, { ask, body, path }] of Object.entries(CLIENTS)) {
     });
   });
 }
+
+test('a vendor that does not count in time is not waited for', async () => {
+  const { fake, model } = five.of('anthropic');
+  const held = gate();
+  const real = fake.reply;
+  fake.reply = () => held.promise.then(() => ({ body: { input_tokens: 7 } }));
+  try {
+    const begun = Date.now();
+    const { body, path } = CLIENTS.anthropic;
+    const reply = await five.gw.post(path(model), body(model), { timeout: 20_000 });
+    assert.deepEqual([reply.status, reply.headers['x-proxima-estimated']], [200, 'true']);
+    assert.ok(Date.now() - begun >= 9000 && Date.now() - begun < 15_000);
+  } finally {
+    held.open();
+    fake.reply = real;
+  }
+});
+
+describe('rules see what is counted', () => {
+  const count = (model) => five.gw.post('/v1/messages/count_tokens',
+    CLIENTS.anthropic.body(model));
+
+  test('and route it', async () => {
+    const reply = await count('to-gemini');
+    assert.deepEqual([reply.status, reply.headers['x-proxima-estimated']], [200, undefined]);
+    assert.equal(five.fakes.gemini.requests.length, 1);
+  });
+
+  test('and change it', async () => {
+    assert.equal((await count('marked')).status, 200);
+    const { headers, json } = five.fakes.anthropic.last;
+    assert.deepEqual([headers['x-marked'], json.system], ['yes', 'From a rule.']);
+  });
+
+  test('and deny it', async () => {
+    for (const [model, status, words] of [['forbidden', 403, /not this one/],
+      ['stopped', 500, /rule/]]) {
+      const reply = await count(model);
+      assert.equal(reply.status, status);
+      assert.match(reply.text, words);
+    }
+    assert.equal(five.fakes.anthropic.requests.length, 0);
+  });
+});
