@@ -205,6 +205,11 @@ const ILLEGAL = [
     /outside a part/],
   ['an item that stays open', (all) => all.filter((e) => e.type !== 'response.output_item.done'),
     /is open/],
+  ['a last item that stays open', (all) => all.filter((e) => e !== find(all,
+    'output_item.done', 2)), /response\.completed while fc_\S+ is open/],
+  ['other logprobs at the end', (all) => {
+    find(all, 'output_text.done').logprobs = [{ token: 'x', logprob: -1, top_logprobs: [] }];
+  }, /other logprobs/],
   ['another text at the end', (all) => { find(all, 'output_text.done').text = 'x'; },
     /another text than was streamed/],
   ['other arguments at the end', (all) => {
@@ -222,6 +227,14 @@ describe('the strict reader of Responses', () => {
   test('finds nothing wrong with what the fake writes', () => {
     const { problems, text, thinking, calls } = readResponsesStream(broken(() => undefined));
     assert.deepEqual([problems, text, thinking, calls], [[], 'Hello', 'Hm', [TWO_CALLS[0]]]);
+  });
+
+  test('lets an item stay open when the response fails: nobody may act on it', () => {
+    const failed = broken((all) => [...all.slice(0, -2), { ...all.at(-1), type: 'response.failed',
+      sequence_number: all.length - 2, response: { ...all.at(-1).response, status: 'failed',
+        error: { code: 'server_error', message: 'Overloaded' } } }]);
+    const { finish, problems } = readResponsesStream(failed);
+    assert.deepEqual([finish, problems], ['failed', []]);
   });
 
   for (const [what, change, pattern] of ILLEGAL) {

@@ -2,6 +2,7 @@
 // strict client could trip over.
 
 import { isDeepStrictEqual } from 'node:util';
+import { readList } from './logprobs.mjs';
 
 const MEMBERS = ['created_at', 'error', 'id', 'incomplete_details', 'instructions', 'metadata',
   'model', 'object', 'output', 'parallel_tool_calls', 'status', 'temperature', 'tool_choice',
@@ -181,11 +182,12 @@ class Reader {
       this.need(parts.every((one) => one.closed), `part ${at} opens while another is open`);
       const text = body.part.text ?? body.part.refusal;
       this.need(text === '', `a part opens with ${JSON.stringify(text)}`);
-      parts.push({ type: body.part.type, text: '', done: false, closed: false });
+      parts.push({ type: body.part.type, text: '', likely: [], done: false, closed: false });
     } else if (this.need(parts[at] && !parts[at].closed, `part ${at} is not open`)) {
       this.need(parts[at].done, `part ${at} closes before its text is done`);
       this.need((body.part.text ?? body.part.refusal) === parts[at].text,
         `part ${at} closes with another text than was streamed`);
+      this.tokens(body.part, parts[at]);
       parts[at].closed = true;
       parts[at].value = body.part;
     }
@@ -202,10 +204,18 @@ class Reader {
     if (step === 'delta') {
       this.need(typeof body.delta === 'string', 'a delta that is no text');
       part.text += body.delta;
+      part.likely.push(...body.logprobs ?? []);
     } else {
       this.need(body[member] === part.text, `${body.type} has another text than was streamed`);
+      this.tokens(body, part);
       part.done = true;
     }
+  }
+
+  /** What an event repeats of the tokens of its part. */
+  tokens({ logprobs }, { likely, type }) {
+    this.need(type !== 'output_text' || isDeepStrictEqual(logprobs ?? [], likely),
+      'other logprobs than were streamed');
   }
 
   input(body, step, type, member) {
@@ -266,15 +276,19 @@ class Reader {
     this.response = response;
     this.envelope(response);
     this.need(type === `response.${response.status}`, `${type} with status ${response.status}`);
-    this.need(!this.open, `${type} while ${this.open?.item.id} is open`);
     if (type === 'response.failed') {
+      // Clients act on items that end, so one that is half there stays open.
       this.need(typeof response.error?.message === 'string', 'failed without an error');
       return;
     }
+    this.need(!this.open, `${type} while ${this.open?.item.id} is open`);
     this.need(type !== 'response.incomplete' || response.incomplete_details?.reason,
       'incomplete without a reason');
     this.checkOutput(response.output);
-    const { usage } = response;
+    this.count(response);
+  }
+
+  count({ usage }) {
     const counts = [usage?.input_tokens, usage?.output_tokens, usage?.total_tokens];
     this.need(counts.every(Number.isInteger), 'usage is not whole');
     this.need(Number.isInteger(usage?.input_tokens_details?.cached_tokens)
@@ -300,7 +314,10 @@ function summary(response, problems, error) {
   const output = response?.output ?? [];
   const texts = (types, member) => output.filter((item) => types.includes(item.type))
     .flatMap((item) => item[member] ?? []).map((part) => part.text ?? part.refusal ?? '').join('');
-  return { problems, response, error: response?.error ?? error,
+  const parts = output.flatMap((item) => (item.type === 'message' ? item.content ?? [] : []));
+  const likely = parts.flatMap((part) => readList(part.logprobs ?? [],
+    (ok, words) => ok || problems.push(words)));
+  return { problems, response, likely, error: response?.error ?? error,
     text: texts(['message'], 'content'),
     thinking: texts(['reasoning'], 'summary') + texts(['reasoning'], 'content'),
     calls: output.filter(({ type }) => type === 'function_call' || type === 'custom_tool_call')
@@ -315,11 +332,39 @@ export function readResponsesStream(text) {
   return summary(reader.response, reader.problems, reader.error);
 }
 
+// Type of a part and of an item: what they must have, in an answer that was not streamed.
+const IN_PART = { output_text: { text: 'string', annotations: 'array' },
+  refusal: { refusal: 'string' } };
+const IN_ITEM = { message: { id: 'string', role: 'string', status: 'string', content: 'array' },
+  function_call: { id: 'string', call_id: 'string', name: 'string', arguments: 'string' },
+  custom_tool_call: { call_id: 'string', name: 'string', input: 'string' },
+  reasoning: { id: 'string', summary: 'array' } };
+
+const typeOf = (value) => (Array.isArray(value) ? 'array' : typeof value);
+
 /** The same of a response that was not streamed. */
 export function readResponsesBody(response) {
   const reader = new Reader();
+  const check = (object, members, what) => Object.entries(members ?? {}).forEach(([name, type]) => (
+    reader.need(typeOf(object[name]) === type, `${what}.${name} is ${typeOf(object[name])}`)));
   reader.envelope(response);
-  response.output.forEach((item) => reader.need(item.type && (item.id || item.type !== 'message'),
-    'an item without type or id'));
+  response.output.forEach((item, at) => {
+    reader.need(item.type, 'an item without type');
+    check(item, IN_ITEM[item.type], item.type);
+    reader.need(!response.output.slice(0, at).some(({ id }) => id && id === item.id),
+      `id ${item.id} comes again`);
+    (item.type === 'message' ? item.content : []).forEach((part) => {
+      reader.need(part.type in IN_PART, `a part of type ${part.type}`);
+      check(part, IN_PART[part.type], part.type);
+      reader.need(Array.isArray(part.logprobs ?? []), `logprobs is ${typeOf(part.logprobs)}`);
+    });
+  });
+  // What runs in the background is answered before it is done.
+  const waits = ['queued', 'in_progress'].includes(response.status);
+  reader.need(['completed', 'incomplete', 'failed'].includes(response.status)
+    || (waits && response.background === true), `status ${response.status}`);
+  if (response.status !== 'failed' && !waits) {
+    reader.count(response);
+  }
   return summary(response, reader.problems, null);
 }
