@@ -3,7 +3,7 @@
 --- @class px.Fold
 --- @field id? string
 --- @field model? string
---- @field blocks px.Block[] With `citations` as events; kinds as in requests.
+--- @field blocks px.Block[] With `citations` as events, `logprobs`; kinds as in requests.
 --- @field finish? string
 --- @field stop? string
 --- @field usage? px.Event
@@ -42,7 +42,12 @@ function M.fold(events)
   for _, event in ipairs(events) do
     local kind = event.kind
     if TEXT[kind] then
-      table.insert(block_of(event, kind).pieces, event.text)
+      local block = block_of(event, kind)
+      table.insert(block.pieces, event.text)
+      for _, one in ipairs(event.logprobs or {}) do
+        block.logprobs = block.logprobs or {}
+        table.insert(block.logprobs, one)
+      end
     elseif kind == 'args' then
       table.insert(block_of(event, 'tool_call').pieces, event.text)
     elseif kind == 'tool_start' then

@@ -142,13 +142,14 @@ end
 
 -- Neutral names of parameters by those on the wire, without underscores.
 local NEUTRAL = {
-  effort = 'reasoning', frequencypenalty = 'frequency_penalty', maxcompletiontokens = 'max_tokens',
-  maxoutputtokens = 'max_tokens', maxtokens = 'max_tokens', metadata = 'metadata',
-  paralleltoolcalls = 'parallel', presencepenalty = 'presence_penalty', reasoning = 'reasoning',
-  reasoningeffort = 'reasoning', seed = 'seed', servicetier = 'service_tier', stop = 'stop',
-  stopsequences = 'stop', temperature = 'temperature', think = 'reasoning', thinking = 'reasoning',
+  effort = 'reasoning', frequencypenalty = 'frequency_penalty', logprobs = 'logprobs',
+  maxcompletiontokens = 'max_tokens', maxoutputtokens = 'max_tokens', maxtokens = 'max_tokens',
+  metadata = 'metadata', paralleltoolcalls = 'parallel', presencepenalty = 'presence_penalty',
+  reasoning = 'reasoning', reasoningeffort = 'reasoning', responselogprobs = 'logprobs',
+  seed = 'seed', servicetier = 'service_tier', stop = 'stop', stopsequences = 'stop',
+  temperature = 'temperature', think = 'reasoning', thinking = 'reasoning',
   thinkingbudget = 'reasoning', thinkingconfig = 'reasoning', thinkinglevel = 'reasoning',
-  topk = 'top_k', topp = 'top_p', user = 'user', verbosity = 'verbosity',
+  topk = 'top_k', toplogprobs = 'logprobs', topp = 'top_p', user = 'user', verbosity = 'verbosity',
 }
 
 --- The name of a loss for a path of a body.

@@ -30,9 +30,30 @@ local function held_length(text, stops, longest)
   return 0
 end
 
+--- The likelihoods of the tokens that a text of `length` bytes ends. A token that goes on behind
+--- it is told with the rest.
+local function likely(state, length)
+  local waiting, out = state.waiting, {}
+  state.credit = state.credit + length
+  while waiting[1] and #(waiting[1].bytes or waiting[1].token) <= state.credit do
+    local one = table.remove(waiting, 1)
+    state.credit = state.credit - #(one.bytes or one.token)
+    out[#out + 1] = one
+  end
+  if not waiting[1] then
+    state.credit = 0 -- What is over has no tokens.
+  end
+  return out[1] and out or nil
+end
+
+local function tell(state, out, index, text)
+  local found = state.waiting and likely(state, #text)
+  out[#out + 1] = { kind = 'text', index = index, text = text, logprobs = found }
+end
+
 local function flush(state, out)
   if state.held ~= '' then
-    out[#out + 1] = { kind = 'text', index = state.index, text = state.held }
+    tell(state, out, state.index, state.held)
     state.begun[state.index] = true
     state.held = ''
   end
@@ -42,6 +63,10 @@ local function take_text(state, out, event)
   if state.index ~= event.index then
     flush(state, out)
   end
+  for _, one in ipairs(event.logprobs or {}) do
+    state.waiting = state.waiting or {}
+    table.insert(state.waiting, one)
+  end
   local index, begun = event.index, state.begun
   state.index = index
   local all = state.held .. event.text
@@ -50,7 +75,7 @@ local function take_text(state, out, event)
   local passed = all:sub(1, #all - keep)
   state.held = found and '' or all:sub(#all - keep + 1)
   if passed ~= '' then
-    out[#out + 1] = { kind = 'text', index = index, text = passed }
+    tell(state, out, index, passed)
     begun[index] = true
   end
   state.matched = found
@@ -86,7 +111,7 @@ end
 --- @param list string[] Stop sequences.
 --- @return fun(events: px.Event[]?): px.Event[]?
 function M.filter(list)
-  local state = { stops = {}, longest = 0, held = '', begun = {} }
+  local state = { stops = {}, longest = 0, held = '', begun = {}, credit = 0 }
   for _, stop in ipairs(list) do
     if stop ~= '' then
       table.insert(state.stops, stop)

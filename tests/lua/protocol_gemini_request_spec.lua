@@ -199,10 +199,10 @@ describe('a Gemini request is read', function()
   it('with what it cannot keep recorded', function()
     local ctx = context()
     read('{' .. HI .. ',"safetySettings":[{}],"cachedContent":"cachedContents/1",'
-      .. '"labels":{"a":"b"},"generationConfig":{"responseLogprobs":true,'
+      .. '"labels":{"a":"b"},"generationConfig":{"audioTimestamp":true,'
       .. '"responseModalities":["TEXT","IMAGE"]}}', ctx)
     eq({ 'request.generationConfig.responseModalities',
-      'request.generationConfig.responseLogprobs', 'request.safetySettings',
+      'request.generationConfig.audioTimestamp', 'request.safetySettings',
       'request.cachedContent', 'request.labels' }, ctx.losses)
   end)
 

@@ -81,8 +81,8 @@ describe('a request of an Ollama client', function()
     { 'thinks hard', ',"think":"high"', 'reasoning', '{"effort":"high","visible":true}', '' },
     { 'thinks as hard as can be', ',"think":"max"', 'reasoning',
       '{"effort":"max","visible":true}', '' },
-    { 'tells what a gateway cannot do', ',"keep_alive":"5m","logprobs":true,"shift":false',
-      'stop', 'absent', 'request.keep_alive request.logprobs request.shift' },
+    { 'tells what a gateway cannot do', ',"keep_alive":"5m","raw":true,"shift":false',
+      'stop', 'absent', 'request.keep_alive request.raw request.shift' },
     { 'does not tell what is so anyway', ',"keep_alive":null,"logprobs":false,"truncate":true',
       'stop', 'absent', '' },
     { 'offers tools', ',"tools":[{"type":"function","function":{"name":"f","description":"d",'

@@ -4,7 +4,9 @@
 //
 // `args` is JSON text; `finish` is 'stop', 'length', 'tool' or 'filter'; `usage` is
 // { input, cacheRead, cacheWrite, output, reasoning }. `step` is how many characters of text one
-// event of a stream carries.
+// event of a stream carries. `tokens` stands for a text: logprobs.mjs tells.
+
+import { listed, piecesOf } from './logprobs.mjs';
 
 const OPENAI_FINISH = { filter: 'content_filter', length: 'length', stop: 'stop',
   tool: 'tool_calls' };
@@ -13,7 +15,8 @@ const ANTHROPIC_FINISH = { filter: 'refusal', length: 'max_tokens', stop: 'end_t
 
 /** A description with all that it left out. */
 export function complete(reply) {
-  return { id: 'f1', model: 'fake-model', step: 4, calls: [], text: '',
+  return { id: 'f1', model: 'fake-model', step: 4, calls: [],
+    text: (reply.tokens ?? []).map(([token]) => token).join(''),
     finish: reply.calls?.length ? 'tool' : 'stop', ...reply,
     usage: { input: 11, cacheRead: 0, cacheWrite: 0, output: 7, reasoning: 0, ...reply.usage } };
 }
@@ -26,6 +29,12 @@ export function slices(text, step) {
     out.push(letters.slice(at, at + step).join(''));
   }
   return out;
+}
+
+/** What a choice tells of the likelihoods of its tokens. */
+function openaiLikely(tokens, top) {
+  const content = listed(tokens, top);
+  return content ? { content, refusal: null } : null;
 }
 
 function openaiUsage(usage) {
@@ -50,7 +59,8 @@ export function openaiBody(description) {
       function: { name: call.name, arguments: call.args } }));
   }
   return { id: `chatcmpl-${reply.id}`, object: 'chat.completion', created: 1790000000,
-    model: reply.model, choices: [{ index: 0, message, logprobs: null,
+    model: reply.model, choices: [{ index: 0, message,
+      logprobs: openaiLikely(reply.tokens, reply.top),
       finish_reason: OPENAI_FINISH[reply.finish] }],
     usage: openaiUsage(reply.usage), service_tier: 'default', system_fingerprint: 'fp_1' };
 }
@@ -59,16 +69,16 @@ export function openaiBody(description) {
 export function openaiChunks(description, withUsage = true) {
   const reply = complete(description);
   const usage = withUsage ? { usage: null } : {};
-  const chunk = (delta, finish = null) => ({ id: `chatcmpl-${reply.id}`,
+  const chunk = (delta, finish = null, logprobs = null) => ({ id: `chatcmpl-${reply.id}`,
     object: 'chat.completion.chunk', created: 1790000000, model: reply.model,
     system_fingerprint: 'fp_1',
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], ...usage });
+    choices: [{ index: 0, delta, logprobs, finish_reason: finish }], ...usage });
   const out = [chunk({ role: 'assistant', content: '', refusal: null })];
   for (const piece of slices(reply.thinking ?? '', reply.step)) {
     out.push(chunk({ reasoning_content: piece }));
   }
-  for (const piece of slices(reply.text, reply.step)) {
-    out.push(chunk({ content: piece }));
+  for (const { text, tokens } of piecesOf(reply, slices)) {
+    out.push(chunk({ content: text }, null, openaiLikely(tokens, reply.top)));
   }
   reply.calls.forEach((call, index) => {
     out.push(chunk({ tool_calls: [{ index, id: call.id, type: 'function',

@@ -139,7 +139,8 @@ export class FakeGemini extends Vendor {
   /** The answer to `exchange` that says what `description` says, in the form that was asked for. */
   say(exchange, description, more = {}) {
     const { model, verb } = target(exchange);
-    const full = { model, ...description };
+    const { logprobs = 0, responseLogprobs } = exchange.json.generationConfig ?? {};
+    const full = { model, top: responseLogprobs ? logprobs : undefined, ...description };
     if (verb !== 'streamGenerateContent') {
       const headers = { 'content-type': 'application/json; charset=UTF-8', ...more.headers };
       return { ...more, headers, body: geminiText(full) };

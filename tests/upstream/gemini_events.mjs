@@ -3,6 +3,7 @@
 // `{ code, status, message }`, which ends a stream. A call without an id has none on the wire.
 
 import { complete, slices } from './events.mjs';
+import { piecesOf, result } from './logprobs.mjs';
 
 const FINISH = { filter: 'SAFETY', length: 'MAX_TOKENS', stop: 'STOP', tool: 'STOP' };
 
@@ -49,8 +50,8 @@ export function geminiText(description) {
     ...(reply.text ? [{ text: reply.text }] : []),
     ...reply.calls.map((_, at) => callPart(reply, at))];
   const content = parts.length ? { content: { parts, role: 'model' } } : {};
-  return withArgs(reply, envelope(reply, { ...content, finishReason: FINISH[reply.finish] },
-    usageOf(reply.usage)));
+  return withArgs(reply, envelope(reply, { ...content, finishReason: FINISH[reply.finish],
+    ...result(reply.tokens, reply.top) }, usageOf(reply.usage)));
 }
 
 /** The chunks of a streamed answer, each as text. */
@@ -62,10 +63,11 @@ export function geminiChunks(description) {
   const usage = usageOf(reply.usage);
   const sofar = { ...usage, candidatesTokenCount: undefined,
     totalTokenCount: usage.promptTokenCount, thoughtsTokenCount: undefined };
-  const chunk = (part) => envelope(reply, { content: { parts: [part], role: 'model' } }, sofar);
+  const chunk = ({ tokens, ...part }) => envelope(reply, { content: { parts: [part],
+    role: 'model' }, ...result(tokens, reply.top) }, sofar);
   const parts = [
     ...slices(reply.thinking ?? '', reply.step).map((text) => ({ text, thought: true })),
-    ...slices(reply.text, reply.step).map((text) => ({ text })),
+    ...piecesOf(reply, slices),
     ...reply.calls.map((_, at) => callPart(reply, at))];
   const end = reply.error
     ? { error: { code: reply.error.code, message: reply.error.message,

@@ -245,6 +245,7 @@ function checkConfig(body, can) {
   checkRange(config, 'frequencyPenalty', -2, 2);
   checkRange(config, 'seed', -(2 ** 31), 2 ** 31 - 1);
   checkRange(config, 'candidateCount', 1, 8);
+  checkRange(config, 'logprobs', 0, 20);
   need(can.severalCandidates || (config.candidateCount ?? 1) === 1,
     'Multiple candidates is not enabled for this model');
   need((config.stopSequences ?? []).length <= 5, 'The number of stop sequences must be at most 5.');

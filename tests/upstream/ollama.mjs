@@ -145,6 +145,13 @@ function checkFormat(format) {
     + 'object');
 }
 
+function checkLikely({ logprobs, top_logprobs: top }) {
+  typed(logprobs === undefined || typeof logprobs === 'boolean', logprobs, 'ChatRequest.logprobs',
+    'bool');
+  typed(top === undefined || Number.isInteger(top), top, 'ChatRequest.top_logprobs', 'int');
+  need(top === undefined || (top >= 0 && top <= 20), 'top_logprobs must be between 0 and 20');
+}
+
 /** Models that start with `plain` can neither think nor call tools; only some others think. */
 function thinks(model) {
   return /think|qwen3|gpt-oss|deepseek-r1/.test(model);
@@ -175,6 +182,7 @@ function checkBody(body, generate) {
     checkTools(body.tools);
   }
   checkFormat(body.format);
+  checkLikely(body);
   checkOptions(body.options);
   checkAbilities(body);
 }
@@ -254,7 +262,8 @@ export class FakeOllama extends Vendor {
   say(exchange, description, more = {}) {
     const body = exchange.json;
     const generate = exchange.path === '/api/generate';
-    const full = { model: body.model, ...description };
+    const full = { model: body.model, top: body.logprobs ? body.top_logprobs ?? 0 : undefined,
+      ...description };
     return body.stream === false
       ? { ...more, headers: { 'content-type': 'application/json; charset=utf-8', ...more.headers },
         body: ollamaText(full, generate) }

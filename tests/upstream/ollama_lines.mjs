@@ -1,11 +1,13 @@
 // Builds what Ollama would answer, from the same plain description of a reply as events.mjs.
 
 import { slices } from './events.mjs';
+import { listed, piecesOf } from './logprobs.mjs';
 
 const STAMP = '2026-01-01T00:00:00.123456Z';
 
 function complete(reply) {
-  return { model: 'fake-model', step: 4, calls: [], text: '', thinking: '', finish: 'stop',
+  return { model: 'fake-model', step: 4, calls: [], thinking: '', finish: 'stop',
+    text: (reply.tokens ?? []).map(([token]) => token).join(''),
     ...reply, usage: { input: 11, cacheRead: 0, cacheWrite: 0, output: 7, ...reply.usage } };
 }
 
@@ -43,17 +45,17 @@ export function ollamaText(description, generate = false) {
     more.tool_calls = toolCalls(reply);
   }
   return exact({ model: reply.model, created_at: STAMP, ...message(generate, reply.text, more),
-    ...metrics(reply) }, reply);
+    logprobs: listed(reply.tokens, reply.top), ...metrics(reply) }, reply);
 }
 
 /** The lines of a stream, each with its end. Every call has a line of its own. */
 export function ollamaLines(description, generate = false) {
   const reply = complete(description);
   const lines = [];
-  const add = (text, more) => lines.push({ model: reply.model, created_at: STAMP,
-    ...message(generate, text, more), done: false });
+  const add = (text, more, logprobs) => lines.push({ model: reply.model, created_at: STAMP,
+    ...message(generate, text, more), logprobs, done: false });
   slices(reply.thinking, reply.step).forEach((piece) => add('', { thinking: piece }));
-  slices(reply.text, reply.step).forEach((piece) => add(piece));
+  piecesOf(reply, slices).forEach(({ text, tokens }) => add(text, {}, listed(tokens, reply.top)));
   toolCalls(reply).forEach((call) => add('', { tool_calls: [call] }));
   lines.push({ model: reply.model, created_at: STAMP, ...message(generate, ''),
     ...metrics(reply) });

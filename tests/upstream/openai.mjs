@@ -46,6 +46,9 @@ function checkSampling(body) {
   range(body, 'top_p', 0, 1);
   range(body, 'presence_penalty', -2, 2);
   range(body, 'frequency_penalty', -2, 2);
+  range(body, 'top_logprobs', 0, 20);
+  need(body.top_logprobs === undefined || body.logprobs === true, 'top_logprobs', null,
+    "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.");
   need(!Array.isArray(body.stop) || body.stop.length <= 4, 'stop', 'array_above_max_length',
     `Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array `
     + `with length ${body.stop?.length} instead.`);
@@ -77,8 +80,10 @@ function checkModelTraits(body) {
       + `value: '${name}' does not support ${body[name]} with this model. Only the default (1) `
       + 'value is supported.');
   }
-  need(body.stop === undefined, 'stop', 'unsupported_parameter',
-    "Unsupported parameter: 'stop' is not supported with this model.");
+  for (const name of ['stop', 'logprobs', 'top_logprobs']) {
+    need(body[name] === undefined, name, 'unsupported_parameter',
+      `Unsupported parameter: '${name}' is not supported with this model.`);
+  }
 }
 
 function checkTools(body) {
@@ -327,7 +332,8 @@ export class FakeOpenAI extends Vendor {
   say(exchange, description, more = {}) {
     const body = exchange.json;
     const headers = { 'x-request-id': 'req_fake', 'openai-version': '2020-10-01', ...more.headers };
-    const full = { model: body.model, ...description };
+    const full = { model: body.model, top: body.logprobs ? body.top_logprobs ?? 0 : undefined,
+      ...description };
     return body.stream
       ? { ...more, headers,
         pieces: openaiFrames(full, body.stream_options?.include_usage === true) }

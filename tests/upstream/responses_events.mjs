@@ -3,6 +3,11 @@
 // call, which makes its `args` the free text of a custom tool; `error`, `{ code, message }`.
 
 import { complete, frames, slices } from './events.mjs';
+import { listed, piecesOf } from './logprobs.mjs';
+
+/** How many alternatives of each token were asked for; undefined for no tokens at all. */
+const topOf = (request) => ((request.include ?? []).includes('message.output_text.logprobs')
+  ? request.top_logprobs ?? 0 : undefined);
 
 const INCOMPLETE = { filter: 'content_filter', length: 'max_output_tokens' };
 
@@ -20,9 +25,10 @@ function reasoningItem(reply, wantsProof) {
   return wantsProof ? { ...item, encrypted_content: reply.signature ?? 'gAAAAsigned' } : item;
 }
 
-function messageItem(reply, status) {
+function messageItem(reply, status, top) {
   const part = reply.refusal ? { type: 'refusal', refusal: reply.refusal }
-    : { type: 'output_text', annotations: [], logprobs: [], text: reply.text };
+    : { type: 'output_text', annotations: [],
+      logprobs: listed(reply.tokens, top) ?? [], text: reply.text };
   return { id: `msg_${reply.id}`, type: 'message', status, content: [part], role: 'assistant' };
 }
 
@@ -38,7 +44,7 @@ function itemsOf(reply, request) {
   const status = INCOMPLETE[reply.finish] ? 'incomplete' : 'completed';
   const wantsProof = (request.include ?? []).includes('reasoning.encrypted_content');
   return [...(reply.thinking === undefined ? [] : [reasoningItem(reply, wantsProof)]),
-    ...(reply.text || reply.refusal ? [messageItem(reply, status)] : []),
+    ...(reply.text || reply.refusal ? [messageItem(reply, status, topOf(request))] : []),
     ...reply.calls.map((call, at) => callItem(reply, call, at))];
 }
 
@@ -55,7 +61,7 @@ function envelope(reply, request, status, output, usage) {
     store: request.store ?? true, temperature: request.temperature ?? 1,
     text: { format: { type: 'text' }, verbosity: 'medium', ...request.text },
     tool_choice: request.tool_choice ?? 'auto', tools: request.tools ?? [],
-    top_logprobs: 0, top_p: request.top_p ?? 1, truncation: 'disabled', usage, user: null,
+    top_logprobs: request.top_logprobs ?? 0, top_p: request.top_p ?? 1, truncation: 'disabled', usage, user: null,
     metadata: request.metadata ?? {} };
 }
 
@@ -80,16 +86,20 @@ const INSIDE = {
     ...slices(item.arguments, step).map((delta) => (
       { type: 'response.function_call_arguments.delta', ...where, delta })),
     { type: 'response.function_call_arguments.done', ...where, arguments: item.arguments }],
-  message: (item, where, step) => item.content.flatMap((part, at) => {
+  message: (item, where, step, { reply, top }) => item.content.flatMap((part, at) => {
     const here = { ...where, content_index: at };
     const [kind, member] = part.type === 'refusal' ? ['refusal', 'refusal']
       : ['output_text', 'text'];
-    const more = kind === 'output_text' ? { logprobs: [] } : {};
+    const isText = kind === 'output_text';
+    const pieces = piecesOf({ step, text: part[member], tokens: isText ? reply.tokens : undefined },
+      slices);
     return [
-      { type: 'response.content_part.added', ...here, part: { ...part, [member]: '' } },
-      ...slices(part[member], step).map((delta) => (
-        { type: `response.${kind}.delta`, ...here, delta, ...more })),
-      { type: `response.${kind}.done`, ...here, [member]: part[member], ...more },
+      { type: 'response.content_part.added', ...here, part: { ...part, [member]: '',
+        ...(isText && { logprobs: [] }) } },
+      ...pieces.map(({ text, tokens }) => ({ type: `response.${kind}.delta`, ...here, delta: text,
+        ...(isText && { logprobs: listed(tokens, top) ?? [] }) })),
+      { type: `response.${kind}.done`, ...here, [member]: part[member],
+        ...(isText && { logprobs: part.logprobs }) },
       { type: 'response.content_part.done', ...here, part }];
   }),
   reasoning: (item, where, step) => item.summary.flatMap((part, at) => {
@@ -117,7 +127,8 @@ export function responsesEvents(description, request = {}) {
     const begun = item.type === 'reasoning' ? {} : { status: 'in_progress' };
     out.push({ type: 'response.output_item.added', output_index: at,
       item: { ...item, ...begun, ...EMPTY[item.type] } },
-    ...INSIDE[item.type](item, { item_id: item.id, output_index: at }, reply.step),
+    ...INSIDE[item.type](item, { item_id: item.id, output_index: at }, reply.step,
+      { reply, top: topOf(request) }),
     { type: 'response.output_item.done', output_index: at, item });
   });
   const status = endStatus(reply);

@@ -169,6 +169,9 @@ function checkModelTraits(body, can) {
       unsupported(name);
     }
   }
+  if ((body.include ?? []).includes('message.output_text.logprobs') && !can.foreign) {
+    unsupported('include');
+  }
 }
 
 function checkOptions(body) {

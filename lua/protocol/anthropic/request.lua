@@ -42,7 +42,7 @@ local KNOWN_TOOL = {
 }
 
 -- Neutral parameters that Anthropic has no word for.
-local DROPS = { 'seed', 'presence_penalty', 'frequency_penalty', 'verbosity' }
+local DROPS = { 'seed', 'presence_penalty', 'frequency_penalty', 'verbosity', 'logprobs' }
 
 local JSON_TOOL = 'json_response'
 

@@ -3,6 +3,7 @@
 local json = require('px.json')
 local clean = require('protocol.gemini._clean')
 local effort = require('protocol._effort')
+local logprobs = require('protocol._logprobs')
 local names = require('protocol.gemini._names')
 local read = require('protocol._read')
 local schema = require('protocol.gemini._schema')
@@ -14,7 +15,7 @@ local bad, get = read.bad, names.get
 local PLACE = 'generationConfig.'
 local KNOWN = names.set([[temperature topP topK maxOutputTokens stopSequences candidateCount
   presencePenalty frequencyPenalty seed responseMimeType responseSchema responseJsonSchema
-  thinkingConfig responseModalities]])
+  thinkingConfig responseModalities responseLogprobs logprobs]])
 KNOWN._responseJsonSchema = true
 local KNOWN_THINKING = names.set('includeThoughts thinkingBudget thinkingLevel')
 local STOPS_MAX = 5
@@ -88,6 +89,16 @@ local function read_format(config, lost)
   return nil
 end
 
+local function read_logprobs(config)
+  local count = logprobs.count(get(config, 'logprobs'), PLACE .. 'logprobs')
+  if get(config, 'responseLogprobs') == true then
+    return count or 0
+  elseif count and count > 0 then
+    bad('generationConfig.logprobs: responseLogprobs must be true', PLACE .. 'logprobs')
+  end
+  return nil
+end
+
 local function only_text(config, lost)
   for _, word in ipairs(read.maybe_table(get(config, 'responseModalities'))) do
     if type(word) == 'string' and word:upper() ~= 'TEXT' then
@@ -110,6 +121,7 @@ function M.read(body, request, lost)
   request.presence_penalty = number(config, 'presencePenalty')
   request.frequency_penalty = number(config, 'frequencyPenalty')
   request.seed = number(config, 'seed')
+  request.logprobs = read_logprobs(config)
   request.stop = read_stop(config)
   request.reasoning = read_reasoning(config, lost)
   request.response_format = read_format(config, lost)
@@ -243,6 +255,15 @@ local function write_stop(config, request, ctx, lost)
   config.stopSequences = #out > 0 and out or nil
 end
 
+local function write_logprobs(config, request, ctx)
+  local count = request.logprobs
+  if count then
+    config.responseLogprobs = true
+    config.logprobs = count > 0 and count or nil
+    ctx.logprobs = true
+  end
+end
+
 local function write_numbers(config, request, knowledge, lost)
   local warm = request.temperature
   if warm and json.tonumber(warm) > 2 then
@@ -275,6 +296,7 @@ end
 function M.write(body, request, ctx, lost)
   local knowledge, config = ctx.knowledge or {}, {}
   write_numbers(config, request, knowledge, lost)
+  write_logprobs(config, request, ctx)
   write_stop(config, request, ctx, lost)
   write_thinking(config, request, knowledge, lost)
   write_format(body, config, request, knowledge, lost)

@@ -8,6 +8,7 @@ local errors = require('protocol.gemini.errors')
 local finish = require('protocol.gemini._finish')
 local grounding = require('protocol.gemini._grounding')
 local ids = require('protocol._ids')
+local logprobs = require('protocol._logprobs')
 local names = require('protocol.gemini._names')
 local partial = require('protocol.gemini._partial')
 local proof = require('protocol.gemini._proof')
@@ -31,6 +32,7 @@ local OPAQUE = { 'executableCode', 'codeExecutionResult', 'toolCall', 'toolRespo
 --- @field texts string[] Text so far, which places of sources count in.
 --- @field started boolean
 --- @field done boolean
+--- @field held? px.Logprob[] Tokens that wait for the text that they make.
 local Reader = {}
 Reader.__index = Reader
 
@@ -220,8 +222,9 @@ function Reader:candidate(events, candidate)
   end
   self.grounding = get(candidate, 'groundingMetadata') or self.grounding
   self.citations = get(candidate, 'citationMetadata') or self.citations
-  if get(candidate, 'logprobsResult') then
-    self:lose('reply.logprobs')
+  local likely = self.ctx.logprobs and get(candidate, 'logprobsResult')
+  if type(likely) == 'table' then
+    self.held = logprobs.attach(events, logprobs.of_gemini(likely), self.held)
   end
 end
 
@@ -285,6 +288,9 @@ function Reader:close()
   elseif reason == 'error' then
     return failed('internal', 'the upstream ended its answer with ' .. self.reason
       .. (self.words and ': ' .. self.words or ''))
+  end
+  if self.held then
+    self:lose('reply.logprobs')
   end
   local events = {}
   self:finish_call(events)

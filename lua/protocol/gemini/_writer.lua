@@ -8,6 +8,7 @@ local json = require('px.json')
 local errors = require('protocol.gemini.errors')
 local finish = require('protocol.gemini._finish')
 local grounding = require('protocol.gemini._grounding')
+local logprobs = require('protocol._logprobs')
 local outgoing = require('protocol.gemini._outgoing')
 local proof = require('protocol.gemini._proof')
 local usage = require('protocol.gemini._usage')
@@ -61,12 +62,15 @@ local function element(self, bytes)
   return (first and '[' or ',\r\n') .. bytes
 end
 
-local function parts(self, list)
+--- @param likely? px.Logprob[]
+local function parts(self, list, likely)
   local out = {}
   for i, part in ipairs(list) do
     out[i] = encode(part)
   end
-  return element(self, self.head .. table.concat(out, ',') .. self.tail)
+  local tail = not likely and self.tail or '],"role":"model"},"index":0,"logprobsResult":'
+    .. encode(logprobs.gemini(likely)) .. '}],' .. self.common .. self.close
+  return element(self, self.head .. table.concat(out, ',') .. tail)
 end
 
 --- Takes the signature that waits, as the client gets it.
@@ -103,8 +107,9 @@ function on.text(self, event)
     return nil
   end
   self.texts[#self.texts + 1] = event.text
-  if self.proof then
-    return parts(self, { json.object({ text = event.text, thoughtSignature = take_proof(self) }) })
+  if self.proof or event.logprobs then
+    local part = json.object({ text = event.text, thoughtSignature = take_proof(self) })
+    return parts(self, { part }, event.logprobs)
   end
   return element(self, self.text_head .. encode(event.text) .. self.text_tail)
 end

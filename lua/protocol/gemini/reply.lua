@@ -5,6 +5,7 @@ local errors = require('protocol.gemini.errors')
 local finish = require('protocol.gemini._finish')
 local fold = require('protocol._fold')
 local grounding = require('protocol.gemini._grounding')
+local logprobs = require('protocol._logprobs')
 local pages = require('protocol._pages')
 local proof = require('protocol.gemini._proof')
 local reader = require('protocol.gemini._reader')
@@ -132,12 +133,14 @@ function M.write(events, ctx)
   end
   local state = { ctx = ctx, texts = {}, citations = {} }
   local parts = parts_of(folded, state)
+  local likely = logprobs.folded(folded.blocks)
   return json.object({
     candidates = json.array({ json.object({
       content = json.object({ parts = parts, role = 'model' }),
       finishReason = finish.write(folded.finish),
       index = 0,
       groundingMetadata = grounding.write(state.citations, table.concat(state.texts)),
+      logprobsResult = likely and logprobs.gemini(likely),
     }) }),
     usageMetadata = usage.write(folded.usage or { input = ctx.estimate or 0 }),
     modelVersion = ctx.model or folded.model or '',

@@ -147,7 +147,8 @@ function M.reader(ctx)
     local events = {}
     state:chunk(events, body)
     local only = events[1]
-    if only and not events[2] and only.kind == 'text' and not state.reason then
+    if only and not events[2] and only.kind == 'text' and not only.logprobs
+      and not state.reason then
       learn(data, only.text)
     end
     return only and events or nil

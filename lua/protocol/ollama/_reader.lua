@@ -6,6 +6,7 @@ local json = require('px.json')
 local arguments = require('protocol.ollama._arguments')
 local errors = require('protocol.ollama.errors')
 local ids = require('protocol._ids')
+local logprobs = require('protocol._logprobs')
 local metrics = require('protocol.ollama._metrics')
 local read = require('protocol._read')
 
@@ -20,6 +21,7 @@ local M = {}
 --- @field used table<string, boolean> Ids of calls.
 --- @field started boolean
 --- @field done boolean
+--- @field held? px.Logprob[] Tokens that wait for the text that they make.
 local Reader = {}
 Reader.__index = Reader
 
@@ -109,6 +111,9 @@ function Reader:take(events, body)
   if said(text) then
     add(self, events, 'text', text)
   end
+  if self.ctx.logprobs and body.logprobs then
+    self.held = logprobs.attach(events, logprobs.of_openai(body.logprobs), self.held)
+  end
   for _, call in ipairs(read.maybe_table(message.tool_calls)) do
     add_call(self, events, call)
   end
@@ -123,6 +128,9 @@ end
 --- Takes what the last line has.
 function Reader:finish(events, body)
   self.done = true
+  if self.held then
+    self:lose('reply.logprobs')
+  end
   close_block(self, events)
   events[#events + 1] =
     { kind = 'finish', reason = metrics.finish(body.done_reason, self.calls > 0) }

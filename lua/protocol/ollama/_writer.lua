@@ -6,6 +6,7 @@
 local json = require('px.json')
 local arguments = require('protocol.ollama._arguments')
 local errors = require('protocol.ollama.errors')
+local logprobs = require('protocol._logprobs')
 local metrics = require('protocol.ollama._metrics')
 
 local M = {}
@@ -54,6 +55,11 @@ function on.text(self, event)
     return nil
   end
   self.written = self.written + #event.text
+  if event.logprobs then
+    local list = encode(logprobs.openai(event.logprobs))
+    return self.text_head .. encode(event.text) .. (self.generate and ',"logprobs":'
+      or '},"logprobs":') .. list .. ',"done":false}\n'
+  end
   return self.text_head .. encode(event.text) .. self.tail
 end
 on.refusal = on.text

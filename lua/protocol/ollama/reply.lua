@@ -4,6 +4,7 @@ local json = require('px.json')
 local errors = require('protocol.ollama.errors')
 local fold = require('protocol._fold')
 local ids = require('protocol._ids')
+local logprobs = require('protocol._logprobs')
 local metrics = require('protocol.ollama._metrics')
 local reader = require('protocol.ollama._reader')
 local retry = require('protocol._retry')
@@ -101,6 +102,8 @@ function M.write(events, ctx)
     input = ctx.estimate, output = math.ceil((#message.content + #(message.thinking or '')) / 4),
   }
   local line = place(metrics.line(ctx, folded.model), message, ctx)
+  local likely = logprobs.folded(folded.blocks)
+  line.logprobs = likely and logprobs.openai(likely) or nil
   return metrics.add(line, ctx, folded.finish, used)
 end
 

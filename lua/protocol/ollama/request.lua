@@ -5,6 +5,7 @@ local custom = require('protocol._custom')
 local json = require('px.json')
 local effort = require('protocol._effort')
 local incoming = require('protocol.ollama._incoming')
+local logprobs = require('protocol._logprobs')
 local metrics = require('protocol.ollama._metrics')
 local options = require('protocol.ollama._options')
 local outgoing = require('protocol.ollama._outgoing')
@@ -55,8 +56,9 @@ local function set_of(names)
 end
 
 -- Members that are read below; others are recorded.
-local CHAT = set_of('model messages stream tools format think options')
-local GENERATE = set_of('model prompt system images stream format think options')
+local CHAT = set_of('model messages stream tools format think options logprobs top_logprobs')
+local GENERATE = set_of([[model prompt system images stream format think options logprobs
+  top_logprobs]])
 
 local function is_empty(value)
   return value == '' or type(value) == 'table' and next(value) == nil
@@ -65,9 +67,7 @@ end
 -- Values that say what is so anyway.
 local HARMLESS = {
   context = is_empty, suffix = is_empty, template = is_empty,
-  logprobs = function(value) return value == false end,
   raw = function(value) return value == false end,
-  top_logprobs = function(value) return value == 0 end,
   truncate = function(value) return value == true end,
   shift = function(value) return value == true end,
 }
@@ -166,6 +166,7 @@ function M.read(body, ctx)
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
     response_format = read_format(body),
     reasoning = read_think(body),
+    logprobs = logprobs.read(body),
     stream = stream ~= false,
     include_usage = true,
   }
@@ -344,6 +345,7 @@ function M.write(request, ctx)
     keep_alive = settings.keep_alive,
     stream = request.stream == true,
   }
+  logprobs.write(body, request, ctx)
   note_rest(request, lost)
   return json.object(body)
 end

@@ -7,6 +7,7 @@ local calls = require('protocol.openai_chat._calls')
 local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
+local logprobs = require('protocol._logprobs')
 local read = require('protocol._read')
 local usage = require('protocol.openai_chat._usage')
 
@@ -21,6 +22,7 @@ local M = {}
 --- @field plain boolean Thinking comes as plain text, beside which details only prove.
 --- @field started boolean
 --- @field done boolean
+--- @field held? px.Logprob[] Tokens that wait for the text that they make.
 local Reader = {}
 Reader.__index = Reader
 
@@ -200,6 +202,16 @@ function Reader:delta(events, delta)
   end
 end
 
+--- Takes the likelihoods of a choice, after its delta.
+function Reader:probs(events, given)
+  if self.ctx.logprobs and type(given) == 'table' then
+    self.held = logprobs.attach(events, logprobs.of_openai(given.content), self.held)
+    if read.maybe_list(given.refusal) then
+      self:lose('reply.logprobs')
+    end
+  end
+end
+
 -- Perplexity repeats its sources at the top of every chunk: they are told once, at the end.
 function Reader:add_sources(events)
   local list = {}
@@ -257,6 +269,9 @@ function Reader:close(earned)
     return failed('internal', 'the upstream ended its answer with an error')
   elseif not self.reason and not earned then
     return failed('cut', 'the upstream ended its answer in the middle')
+  end
+  if self.held then
+    self:lose('reply.logprobs')
   end
   local events = {}
   self:add_sources(events)

@@ -6,6 +6,7 @@ local json = require('px.json')
 local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
+local logprobs = require('protocol._logprobs')
 local signature = require('protocol._signature')
 local usage = require('protocol.openai_chat._usage')
 
@@ -43,6 +44,14 @@ function M.annotation(event)
   }
 end
 
+--- How likely tokens were, as a choice tells it.
+---
+--- @param list px.Logprob[]
+--- @return table
+function M.logprobs(list)
+  return { content = logprobs.openai(list, json.null), refusal = json.null }
+end
+
 --- Begins the stream: the chunk with the role.
 local function begin(self, event)
   local ctx = self.ctx
@@ -75,6 +84,9 @@ local on = {}
 function on.text(self, event)
   if event.text == '' then
     return nil
+  elseif event.logprobs then
+    return self.text_head .. encode(event.text) .. '},"logprobs":'
+      .. encode(M.logprobs(event.logprobs)) .. ',"finish_reason":null}]' .. self.tail
   end
   self.written = self.written + #event.text
   return self.text_head .. encode(event.text) .. self.delta_tail

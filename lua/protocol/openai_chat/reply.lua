@@ -5,6 +5,7 @@ local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
 local fold = require('protocol._fold')
+local logprobs = require('protocol._logprobs')
 local reader = require('protocol.openai_chat._reader')
 local signature = require('protocol._signature')
 local stops = require('protocol._stops')
@@ -33,6 +34,7 @@ function M.read(body, ctx)
     elseif type(choice.text) == 'string' then
       state:delta(events, { content = choice.text })
     end
+    state:probs(events, choice.logprobs)
     state:finish(choice.finish_reason)
   end
   if #choices > 1 and ctx.lost then
@@ -112,6 +114,7 @@ function M.write(events, ctx)
     local _, body = errors.write(errors.failure(folded.failure))
     return body
   end
+  local likely = logprobs.folded(folded.blocks)
   return {
     id = 'chatcmpl-' .. (ctx.id or '0'),
     object = 'chat.completion',
@@ -120,7 +123,7 @@ function M.write(events, ctx)
     choices = { {
       index = 0,
       message = write_message(folded, ctx),
-      logprobs = json.null,
+      logprobs = likely and writer.logprobs(likely) or json.null,
       finish_reason = finish.write(folded.finish or 'stop'),
     } },
     usage = usage.write(folded.usage or {}),

@@ -7,6 +7,7 @@ local json = require('px.json')
 local effort = require('protocol._effort')
 local ids = require('protocol._ids')
 local incoming = require('protocol.openai_chat._incoming')
+local logprobs = require('protocol._logprobs')
 local outgoing = require('protocol.openai_chat._outgoing')
 local read = require('protocol._read')
 local tools_of = require('protocol.openai_chat._tools')
@@ -43,7 +44,7 @@ for name in ([[
   model messages stream stream_options max_completion_tokens max_tokens temperature top_p top_k
   frequency_penalty presence_penalty n stop seed tools tool_choice parallel_tool_calls functions
   function_call response_format reasoning_effort reasoning thinking enable_thinking verbosity
-  service_tier metadata user safety_identifier web_search_options
+  service_tier metadata user safety_identifier web_search_options logprobs top_logprobs
   store prompt_cache_key prompt_cache_options prompt_cache_retention
 ]]):gmatch('%S+') do
   KNOWN[name] = true
@@ -51,8 +52,6 @@ end
 
 -- Values that say what is so anyway.
 local HARMLESS = {
-  logprobs = function(value) return value == false end,
-  top_logprobs = function(value) return value == 0 end,
   logit_bias = function(value) return type(value) == 'table' and next(value) == nil end,
   modalities = function(value)
     return type(value) == 'table' and value[1] == 'text' and value[2] == nil
@@ -236,6 +235,7 @@ function M.read(body, ctx)
       or read.count(body.max_tokens, 'max_tokens'),
     stop = read_stop(body),
     seed = read.number(body.seed, 'seed'),
+    logprobs = logprobs.read(body),
     presence_penalty = read.number(body.presence_penalty, 'presence_penalty'),
     frequency_penalty = read.number(body.frequency_penalty, 'frequency_penalty'),
     response_format = read_format(body),
@@ -304,7 +304,7 @@ local function write_reasoning(body, request, knowledge, lost)
   body.reasoning_effort = TO_EFFORT[given] or given
 end
 
-local function write_sampling(body, request, knowledge, lost)
+local function write_sampling(body, request, knowledge, ctx, lost)
   local free = not knowledge.no_sampling or body.reasoning_effort == 'none'
   for _, name in ipairs({ 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty' }) do
     local value = request[name]
@@ -316,6 +316,11 @@ local function write_sampling(body, request, knowledge, lost)
     end
   end
   body.seed = request.seed
+  if free then
+    logprobs.write(body, request, ctx)
+  elseif request.logprobs then
+    lost('params.logprobs')
+  end
   if request.top_k then
     lost('params.top_k')
   end
@@ -388,7 +393,7 @@ function M.write(request, ctx)
   end
   write_format(body, request)
   write_reasoning(body, request, knowledge, lost)
-  write_sampling(body, request, knowledge, lost)
+  write_sampling(body, request, knowledge, ctx, lost)
   write_stop(body, request, knowledge, ctx)
   write_limits(body, request, knowledge, lost)
   write_rest(body, request, lost)

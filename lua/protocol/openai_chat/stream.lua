@@ -67,6 +67,9 @@ local function take_choices(state, events, choices)
       if type(delta) == 'table' then
         state:delta(events, delta)
       end
+      if choice.logprobs then
+        state:probs(events, choice.logprobs)
+      end
       if choice.finish_reason then
         state:finish(choice.finish_reason)
       end
@@ -136,7 +139,8 @@ function M.reader(ctx)
     state:head(events, body)
     take_choices(state, events, body.choices)
     local only = events[1]
-    last = only and not events[2] and only.kind == 'text' and only.index or nil
+    last = only and not events[2] and only.kind == 'text' and not only.logprobs
+      and only.index or nil
     if last then
       learn(data, only.text)
     end

@@ -6,6 +6,7 @@
 local errors = require('protocol.openai_responses.errors')
 local ids = require('protocol._ids')
 local json = require('px.json')
+local logprobs = require('protocol._logprobs')
 local read = require('protocol._read')
 local usage = require('protocol.openai_responses._usage')
 
@@ -22,6 +23,7 @@ local text_of = read.maybe_text
 --- @field started boolean
 --- @field called boolean A tool call of the client's was seen.
 --- @field done boolean
+--- @field held? px.Logprob[] Tokens that wait for the text that they make.
 local Reader = {}
 Reader.__index = Reader
 
@@ -78,7 +80,12 @@ end
 --- @param at any content_index
 --- @param kind 'text'|'refusal'
 --- @param text any
-function Reader:add_text(events, slot, at, kind, text)
+--- @param likely any How likely its tokens were.
+function Reader:add_text(events, slot, at, kind, text, likely)
+  local tokens = self.ctx.logprobs and kind == 'text' and likely and logprobs.of_openai(likely)
+  if text == '' and tokens then
+    self.held = logprobs.attach({}, tokens, self.held)
+  end
   if type(text) ~= 'string' or text == '' or slot.done then
     return
   end
@@ -93,6 +100,9 @@ function Reader:add_text(events, slot, at, kind, text)
   end
   part.said = true
   events[#events + 1] = { kind = part.kind, index = part.index, text = text }
+  if tokens then
+    self.held = logprobs.attach(events, tokens, self.held)
+  end
 end
 
 --- Adds a citation to a part of a message.
@@ -129,7 +139,7 @@ function Reader:end_part(events, slot, at, body)
   local refused = body.type == 'refusal'
   if not (part and part.said) then
     local text = text_of(body.text) or text_of(body.refusal)
-    self:add_text(events, slot, at, refused and 'refusal' or 'text', text)
+    self:add_text(events, slot, at, refused and 'refusal' or 'text', text, body.logprobs)
     part = slot.parts[at]
   end
   if not (part and part.noted) then

@@ -2,6 +2,7 @@
 
 local ids = require('protocol._ids')
 local json = require('px.json')
+local logprobs = require('protocol._logprobs')
 local signature = require('protocol._signature')
 
 local M = {}
@@ -48,13 +49,20 @@ function M.can_annotate(event)
   return event.url ~= nil or (event.protocol == 'openai_responses' and event.json ~= nil)
 end
 
+--- @param list? px.Logprob[]
+--- @return table
+function M.logprobs(list)
+  return logprobs.openai(list, json.array({}))
+end
+
 --- @param text string
 --- @param notes? table[]
+--- @param likely? px.Logprob[]
 --- @return table
-function M.text_part(text, notes)
+function M.text_part(text, notes, likely)
   return {
     type = 'output_text', text = text, annotations = json.array(notes or {}),
-    logprobs = json.array({}),
+    logprobs = M.logprobs(likely),
   }
 end
 

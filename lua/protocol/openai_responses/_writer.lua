@@ -109,10 +109,10 @@ part_begin.refusal = text_begin(shape.refusal_part)
 
 function part_end.text(self, item, block)
   local text = table.concat(block.pieces)
-  local part = shape.text_part(text, block.notes)
+  local part = shape.text_part(text, block.notes, block.likely)
   item.parts[#item.parts + 1] = part
   self:event('response.output_text.done',
-    block.place .. ',"text":' .. encode(text) .. ',"logprobs":[]')
+    block.place .. ',"text":' .. encode(text) .. ',"logprobs":' .. encode(part.logprobs))
   self:event('response.content_part.done', block.place .. ',"part":' .. encode(part))
 end
 
@@ -217,8 +217,12 @@ local add = {}
 function add.text(self, block, event)
   local kind = block.kind == 'refusal' and 'response.refusal.delta' or 'response.output_text.delta'
   block.pieces[#block.pieces + 1] = event.text
+  for _, one in ipairs(event.logprobs or {}) do
+    block.likely = block.likely or {}
+    table.insert(block.likely, one)
+  end
   self:event(kind, block.place .. ',"delta":' .. encode(event.text)
-    .. (block.kind == 'text' and ',"logprobs":[]' or ''))
+    .. (block.kind == 'text' and ',"logprobs":' .. encode(shape.logprobs(event.logprobs)) or ''))
 end
 add.refusal = add.text
 
@@ -403,7 +407,7 @@ local TEXT_TAIL = ',"logprobs":[]}\n\n'
 local function write_text(self, event)
   local block, text = self.block, event.text
   if not block or block.over or block.kind ~= 'text' or block.index ~= event.index
-    or text == '' then
+    or text == '' or event.logprobs then
     return nil
   end
   local number, pieces = self.number, block.pieces

@@ -68,7 +68,7 @@ function add.text(state, block)
       lose(state, 'reply.citations')
     end
   end
-  add_part(state, shape.text_part(block.text, notes))
+  add_part(state, shape.text_part(block.text, notes, block.logprobs))
 end
 
 function add.refusal(state, block)

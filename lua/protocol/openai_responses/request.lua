@@ -4,6 +4,7 @@ local effort = require('protocol._effort')
 local ids = require('protocol._ids')
 local incoming = require('protocol.openai_responses._incoming')
 local json = require('px.json')
+local logprobs = require('protocol._logprobs')
 local outgoing = require('protocol.openai_responses._outgoing')
 local read = require('protocol._read')
 local tools = require('protocol.openai_responses._tools')
@@ -30,7 +31,7 @@ local KNOWN = {}
 for name in ([[
   model input instructions stream stream_options max_output_tokens tools tool_choice
   parallel_tool_calls reasoning text temperature top_p metadata user safety_identifier service_tier
-  include store previous_response_id conversation client_metadata
+  include store previous_response_id conversation client_metadata top_logprobs
   prompt_cache_key prompt_cache_options prompt_cache_retention
 ]]):gmatch('%S+') do
   KNOWN[name] = true
@@ -39,10 +40,10 @@ end
 -- Values that say what is so anyway.
 local HARMLESS = {
   background = function(value) return value == false end,
-  top_logprobs = function(value) return value == 0 end,
   truncation = function(value) return value == 'disabled' end,
 }
-local INCLUDED = { ['reasoning.encrypted_content'] = true }
+local LIKELY = 'message.output_text.logprobs'
+local INCLUDED = { ['reasoning.encrypted_content'] = true, [LIKELY] = true }
 
 local FROM_EFFORT = { none = 'off' }
 local TO_EFFORT = { off = 'none' }
@@ -85,6 +86,16 @@ local function read_reasoning(body, lost)
   end
   word = word or (summary and 'auto') or nil
   return word and { effort = word, visible = word ~= 'off' and summary ~= nil }
+end
+
+local function read_logprobs(body)
+  local count = logprobs.count(body.top_logprobs, 'top_logprobs')
+  for _, name in ipairs(read.maybe_table(body.include)) do
+    if name == LIKELY then
+      return count or 0
+    end
+  end
+  return count and count > 0 and count or nil
 end
 
 --- What was said before and is kept by nobody here.
@@ -147,6 +158,7 @@ function M.read(body, ctx)
     parallel = opt(body.parallel_tool_calls),
     temperature = read.number(body.temperature, 'temperature'),
     top_p = read.number(body.top_p, 'top_p'),
+    logprobs = read_logprobs(body),
     max_tokens = read.count(body.max_output_tokens, 'max_output_tokens'),
     response_format = read_format(text),
     reasoning = read_reasoning(body, lost),
@@ -223,7 +235,15 @@ local function write_reasoning(body, request, knowledge, lost)
   end
 end
 
-local function write_sampling(body, request, knowledge, lost)
+local function write_logprobs(body, request, ctx)
+  local count = request.logprobs
+  body.include = body.include or {}
+  table.insert(body.include, LIKELY)
+  body.top_logprobs = count > 0 and count or nil
+  ctx.logprobs = true
+end
+
+local function write_sampling(body, request, knowledge, ctx, lost)
   local free = not knowledge.no_sampling or (body.reasoning and body.reasoning.effort == 'none')
   for _, name in ipairs({ 'temperature', 'top_p' }) do
     local value = request[name]
@@ -232,6 +252,11 @@ local function write_sampling(body, request, knowledge, lost)
     elseif value ~= nil and value ~= 1 then
       lost('params.' .. name)
     end
+  end
+  if request.logprobs and free then
+    write_logprobs(body, request, ctx)
+  elseif request.logprobs then
+    lost('params.logprobs')
   end
   for _, name in ipairs({ 'presence_penalty', 'frequency_penalty' }) do
     if request[name] ~= nil and request[name] ~= 0 then
@@ -289,7 +314,7 @@ function M.write(request, ctx)
   end
   write_text(body, request)
   write_reasoning(body, request, knowledge, lost)
-  write_sampling(body, request, knowledge, lost)
+  write_sampling(body, request, knowledge, ctx, lost)
   write_limits(body, request, knowledge, lost)
   write_rest(body, request, lost)
   ctx.stops = request.stop -- This protocol has none: the answer is watched for them.

@@ -67,7 +67,8 @@ end
 
 local function on_text(kind)
   return function(state, events, body)
-    state:add_text(events, state:slot(body.output_index), body.content_index, kind, body.delta)
+    state:add_text(events, state:slot(body.output_index), body.content_index, kind, body.delta,
+      body.logprobs)
   end
 end
 on['response.output_text.delta'] = on_text('text')
@@ -171,7 +172,7 @@ function M.reader(ctx)
       take(state, events, body)
     end
     local only = events[1]
-    if only and not events[2] and only.kind == 'text'
+    if not ctx.logprobs and only and not events[2] and only.kind == 'text'
       and body.type == 'response.output_text.delta' then
       last = only.index
       learn(data)

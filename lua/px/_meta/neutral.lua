@@ -57,6 +57,7 @@
 --- @field previous? table[] For request.read of Responses: the items that previous_response_id means.
 --- @field item? fun(id: string): table? For request.read of Responses: the item that a reference means.
 --- @field keep? fun(response: table) For writers of Responses: takes a response that is complete.
+--- @field logprobs? boolean Set by request.write: the upstream was asked for them.
 --- @field format_tool? string Set by request.write: the tool that stands for structured output.
 
 --- What lua/policy/knowledge.lua, and px.knowledge{…} before it, say of one model. Every member may be
@@ -115,6 +116,7 @@
 --- @field metadata? table<string, string>
 --- @field service_tier? string
 --- @field n? integer
+--- @field logprobs? integer How many alternatives to tell of each token; 0 for none but the token itself.
 --- @field stream? boolean
 --- @field include_usage? boolean
 
@@ -182,11 +184,19 @@
 ---   block_stop{index}
 ---   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning}
 ---   error{code, message, status, type, retry_after}   ping
+--- A text may have `logprobs`: px.Logprob[], of the tokens that it ends.
 --- `index` counts blocks of the reply from 0. Finish reasons: stop length tool filter stop_seq pause error.
 --- usage.input is fresh input alone (neither cache_read nor cache_write in it); output includes reasoning.
 --- Order at the end of a stream: block_stop of what is open, finish, usage; each exactly once.
 --- @class px.Event
 --- @field kind string
+
+--- How likely a token was; see lua/protocol/_logprobs.lua.
+--- @class px.Logprob
+--- @field token string
+--- @field logprob number
+--- @field bytes? integer[]
+--- @field top px.Logprob[] Alternatives, without `top`.
 
 --- Reads one stream: `read(type, data)` takes one SSE event (its type and data text) and returns a list of
 --- events or nil. `read(nil)` means that the upstream's bytes ended: it returns what must follow (held finish

@@ -1,6 +1,7 @@
 // Reads what was written for a client of Chat Completions, and says everything about it that a
 // strict client could trip over.
 
+import { readList } from './logprobs.mjs';
 import { Problems } from './problems.mjs';
 
 const FINISH = new Set(['stop', 'length', 'tool_calls', 'content_filter', 'function_call']);
@@ -8,7 +9,7 @@ const FINISH = new Set(['stop', 'length', 'tool_calls', 'content_filter', 'funct
 class Reader extends Problems {
   constructor() {
     super();
-    Object.assign(this, { text: '', thinking: '', refusal: '', calls: [], finish: null,
+    Object.assign(this, { text: '', thinking: '', refusal: '', calls: [], likely: [], finish: null,
       usage: null, error: null, done: false });
   }
 
@@ -38,6 +39,15 @@ class Reader extends Problems {
       || finish === 'content_filter', `${finish} with ${this.calls.length} calls`);
   }
 
+  /** What a choice tells of its tokens, which are no more than its text. */
+  tokens(logprobs, text) {
+    const list = readList(logprobs?.content ?? [], (ok, words) => this.need(ok, words));
+    this.need(!list.length || list.map(([token]) => token).join('') === text,
+      `tokens are not the text ${text}`);
+    this.need(!logprobs || 'refusal' in logprobs, 'logprobs without refusal');
+    this.likely.push(...list);
+  }
+
   chunk(body) {
     if (body.error) {
       this.need(typeof body.error.message === 'string', 'an error without a message');
@@ -56,6 +66,7 @@ class Reader extends Problems {
       this.need(choice.index === 0 && choice.delta, 'a choice without index or delta');
       this.need(!this.finish, 'a choice after the finish');
       this.delta(choice.delta);
+      this.tokens(choice.logprobs, choice.delta.content ?? '');
       if (choice.finish_reason) {
         this.end(choice.finish_reason);
       }
@@ -125,6 +136,7 @@ export function readChatBody(body) {
   reader.need(message.content !== '' || !message.tool_calls, 'empty content beside calls');
   reader.need(message.tool_calls === undefined || message.tool_calls.length, 'no calls in a list');
   reader.text = message.content ?? '';
+  reader.tokens(choice.logprobs, reader.text);
   reader.thinking = message.reasoning_content ?? '';
   reader.refusal = message.refusal ?? '';
   for (const { id, type, custom, function: made } of message.tool_calls ?? []) {

@@ -1,6 +1,7 @@
 // Reads what was written for a client of Gemini, streamed or not, and says everything about it that
 // a strict client could trip over.
 
+import { readResult } from './logprobs.mjs';
 import { DATA } from '../../upstream/gemini_fields.mjs';
 
 const FINISH = new Set(['STOP', 'MAX_TOKENS', 'SAFETY', 'RECITATION', 'LANGUAGE', 'OTHER',
@@ -14,7 +15,7 @@ const isObject = (value) => typeof value === 'object' && value !== null && !Arra
 
 class Reader {
   constructor() {
-    Object.assign(this, { problems: [], text: '', thinking: '', calls: [], signatures: [],
+    Object.assign(this, { problems: [], text: '', thinking: '', calls: [], signatures: [], likely: [],
       finish: null, usage: null, blocked: null, error: null, media: 0 });
   }
 
@@ -52,7 +53,7 @@ class Reader {
     this.count(body.usageMetadata);
   }
 
-  candidate({ content, finishReason, index }) {
+  candidate({ content, finishReason, index, logprobsResult }) {
     this.need(index === undefined || index === 0, `candidate index ${index}`);
     const parts = content?.parts ?? [];
     if (content) {
@@ -61,6 +62,9 @@ class Reader {
     }
     this.need(!this.finish || parts.every((part) => part.text === ''), 'content after the finish');
     parts.forEach((part) => this.part(part));
+    if (logprobsResult) {
+      this.likely.push(...readResult(logprobsResult, (ok, words) => this.need(ok, words)));
+    }
     if (finishReason !== undefined) {
       this.need(FINISH.has(finishReason), `an unknown finishReason ${finishReason}`);
       this.need(!this.finish || this.finish === finishReason, 'a second finishReason');

@@ -1,6 +1,7 @@
 // Reads what was written for a client of Ollama's /api/chat, and says everything about it that a
 // strict client could trip over.
 
+import { readList } from './logprobs.mjs';
 import { Problems } from './problems.mjs';
 
 const COUNTS = ['total_duration', 'load_duration', 'prompt_eval_count', 'prompt_eval_duration',
@@ -9,7 +10,7 @@ const COUNTS = ['total_duration', 'load_duration', 'prompt_eval_count', 'prompt_
 class Reader extends Problems {
   constructor() {
     super();
-    Object.assign(this, { text: '', thinking: '', calls: [], finish: null, usage: null,
+    Object.assign(this, { text: '', thinking: '', calls: [], likely: [], finish: null, usage: null,
       error: null });
   }
 
@@ -26,6 +27,7 @@ class Reader extends Problems {
       'a message without role or content');
     this.text += message?.content ?? '';
     this.thinking += message?.thinking ?? '';
+    this.likely.push(...readList(body.logprobs ?? [], (ok, words) => this.need(ok, words)));
     (message?.tool_calls ?? []).forEach(({ id, function: { arguments: args, name } }) => {
       this.need(name && typeof args === 'object' && !Array.isArray(args), 'a call without name or '
         + 'arguments');

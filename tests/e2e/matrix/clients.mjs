@@ -1,9 +1,9 @@
 // The clients of the matrix. Each writes what a concept asks in the words of its protocol, and reads
 // the answer strictly, in the words that all share:
 //
-//   asks    { system, turns, tools, choice, parallel, think, format, stop, max }
+//   asks    { system, turns, tools, choice, parallel, think, format, stop, max, likely }
 //   turns   { user, images } | { assistant, calls } | { results: [{ id, name, text, error }] }
-//   answer  { problems, text, thinking, calls: [{ id, name, args }], finish, usage, error }
+//   answer  { problems, text, thinking, calls: [{ id, name, args }], likely, finish, usage, error }
 //
 // `can` says what a protocol has words for; `finish` what its words mean.
 
@@ -46,12 +46,13 @@ function chatMessages({ turns, system }) {
 
 const chat = {
   path: () => '/v1/chat/completions',
-  can: { choice: true, error: false, format: true, parallel: true, stop: true },
+  can: { choice: true, error: false, format: true, likely: true, parallel: true, stop: true },
   body: (asks, model, stream) => ({
     model, stream, messages: chatMessages(asks), max_completion_tokens: asks.max,
     ...(stream && { stream_options: { include_usage: true } }),
     ...(asks.stop && { stop: asks.stop }),
     ...(asks.think && { reasoning_effort: asks.think }),
+    ...(asks.likely && { logprobs: true, top_logprobs: asks.likely }),
     ...(asks.tools && { tools: asks.tools.map(({ description, name, schema }) => ({
       type: 'function', function: { name, description, parameters: schema } })) }),
     ...(asks.choice && { tool_choice: asks.choice.name
@@ -87,10 +88,11 @@ function responsesInput({ turns }) {
 
 const responses = {
   path: () => '/v1/responses',
-  can: { choice: true, error: false, format: true, parallel: true, stop: false },
+  can: { choice: true, error: false, format: true, likely: true, parallel: true, stop: false },
   body: (asks, model, stream) => ({
     model, stream, input: responsesInput(asks), max_output_tokens: asks.max, store: false,
     ...(asks.system && { instructions: asks.system }),
+    ...(asks.likely && { include: ['message.output_text.logprobs'], top_logprobs: asks.likely }),
     ...(asks.think && { reasoning: { effort: asks.think, summary: 'auto' } }),
     ...(asks.tools && { tools: asks.tools.map(({ description, name, schema }) => ({
       type: 'function', name, description, parameters: schema, strict: false })) }),
@@ -129,7 +131,7 @@ function anthropicMessages({ turns }) {
 
 const anthropic = {
   path: () => '/v1/messages',
-  can: { choice: true, error: true, format: true, parallel: true, stop: true },
+  can: { choice: true, error: true, format: true, likely: false, parallel: true, stop: true },
   body: (asks, model, stream) => ({
     model, stream, messages: anthropicMessages(asks), max_tokens: asks.max,
     ...(asks.system && { system: asks.system }),
@@ -173,11 +175,13 @@ function geminiContents({ turns }) {
 const gemini = {
   path: (model, stream) => `/v1beta/models/${model}:${
     stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`,
-  can: { choice: true, error: true, format: true, parallel: false, stop: true },
+  can: { choice: true, error: true, format: true, likely: true, parallel: false, stop: true },
   body: (asks) => ({
     contents: geminiContents(asks),
     ...(asks.system && { systemInstruction: { parts: [{ text: asks.system }] } }),
-    generationConfig: { maxOutputTokens: asks.max, ...(asks.stop && { stopSequences: asks.stop }),
+    generationConfig: { maxOutputTokens: asks.max,
+      ...(asks.likely && { responseLogprobs: true, logprobs: asks.likely }),
+      ...(asks.stop && { stopSequences: asks.stop }),
       ...(asks.think && { thinkingConfig: { thinkingBudget: 20000, includeThoughts: true } }),
       ...(asks.format && { responseMimeType: 'application/json',
         responseJsonSchema: asks.format }) },
@@ -217,11 +221,12 @@ const plain = ({ additionalProperties: _, ...schema }) => schema;
 
 const ollama = {
   path: () => '/api/chat',
-  can: { choice: false, error: false, format: true, parallel: false, stop: true },
+  can: { choice: false, error: false, format: true, likely: true, parallel: false, stop: true },
   body: (asks, model, stream) => ({
     model, stream, messages: ollamaMessages(asks),
     options: { num_predict: asks.max, ...(asks.stop && { stop: asks.stop }) },
     ...(asks.think && { think: asks.think }),
+    ...(asks.likely && { logprobs: true, top_logprobs: asks.likely }),
     ...(asks.format && { format: asks.format }),
     ...(asks.tools && { tools: asks.tools.map(({ description, name, schema }) => ({
       type: 'function', function: { name, description, parameters: plain(schema) } })) }),
@@ -258,7 +263,7 @@ export function read(client, reply, stream) {
   const got = readWith(exact, stream);
   const said = got.error && stream ? null : finish[got.finish] ?? `unknown ${got.finish}`;
   return { problems: got.problems, status: 200, text: got.text, thinking: got.thinking,
-    error: got.error ?? null,
+    likely: got.likely ?? [], error: got.error ?? null,
     finish: said === 'stop' && got.calls?.length ? 'tool' : said, usage: got.usage
       ? usage(got.usage) : null,
     calls: (got.calls ?? []).map(({ args, id, name }) => ({ id, name,

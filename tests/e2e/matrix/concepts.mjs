@@ -14,6 +14,10 @@ const args = (text) => JSON.parse(text.replaceAll(/:9007199254740993/g, ':"BIG"'
 const CALLS = TWO_CALLS.map((call) => ({ ...call, json: call.args.replace('9007199254740993',
   '"BIG"') }));
 
+const TOKENS = [['Gr', -0.25, [['Gr', -0.25], ['Ha', -1.5]]],
+  ['üß', -3.5e-7, [['üß', -3.5e-7], ['ieß', -15.125]]],
+  [' dich', -0.01972555, [[' dich', -0.01972555], [' Gott', -4.1320033]]]];
+
 // Who signs thoughts, who signs calls. A client of Ollama has no place for it; of a stream that is
 // known when the head is long out.
 const unsigned = (...kinds) => ({ client, kind, stream }) => (
@@ -164,6 +168,14 @@ export const CONCEPTS = [
       }
       assert.equal(got.finish, 'filter');
       return undefined;
+    } },
+  { name: 'likely', asks: { turns: HI, likely: 2 }, needs: ['likely'], reply: { tokens: TOKENS },
+    losses: ({ cannot }) => (cannot('likely') ? ['params.logprobs'] : []),
+    check({ cannot, got, seen }) {
+      said(got, { text: 'Grüß dich' });
+      assert.equal(seen.likely, cannot('likely') ? undefined : 2);
+      assert.deepEqual(got.likely, cannot('likely') ? [] : TOKENS);
+      return cannot('likely') ? 'nobody tells how likely tokens are' : undefined;
     } },
   { name: 'usage', asks: { turns: HI }, reply: { text: WORDS, usage: USAGE },
     check({ cannot, got }) {

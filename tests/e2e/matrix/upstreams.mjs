@@ -1,7 +1,7 @@
 // What the vendors of the matrix were asked, read from their protocols into the words that all share:
 //
 //   { system, said: [[role, text]], images, tools: [{ name, schema }], choice, parallel, calls,
-//     results: [{ text, error }], think, format, stop, max }
+//     results: [{ text, error }], think, format, stop, max, likely }
 
 const pngOf = (url) => url.replace(/^data:image\/png;base64,/, '');
 const textOf = (content) => (typeof content === 'string' ? content
@@ -36,6 +36,7 @@ function chat(body) {
   choice: choiceOf(body.tool_choice, body.tool_choice?.function?.name),
   parallel: body.parallel_tool_calls, think: body.reasoning_effort,
   format: body.response_format?.json_schema?.schema, stop: body.stop,
+  likely: body.logprobs && body.top_logprobs,
   max: body.max_completion_tokens ?? body.max_tokens };
 }
 
@@ -58,6 +59,7 @@ function responses(body) {
     schema: parameters })),
   choice: choiceOf(body.tool_choice, body.tool_choice?.name), parallel: body.parallel_tool_calls,
   think: body.reasoning?.effort, format: body.text?.format?.schema, stop: undefined,
+  likely: body.include?.includes('message.output_text.logprobs') && body.top_logprobs,
   max: body.max_output_tokens };
 }
 
@@ -109,7 +111,7 @@ function gemini(body) {
   choice: choiceOf(calling?.mode, calling?.allowedFunctionNames?.[0]),
   think: config.thinkingConfig?.thinkingBudget,
   format: config.responseJsonSchema ?? config.responseSchema, stop: config.stopSequences,
-  max: config.maxOutputTokens };
+  likely: config.responseLogprobs && config.logprobs, max: config.maxOutputTokens };
 }
 
 function ollama(body) {
@@ -131,6 +133,7 @@ function ollama(body) {
   return { ...seen, tools: (body.tools ?? []).map(({ function: { name, parameters } }) => ({ name,
     schema: parameters })),
   think: body.think, format: body.format, stop: body.options?.stop,
+  likely: body.logprobs && body.top_logprobs,
   max: body.options?.num_predict };
 }
 
@@ -149,6 +152,6 @@ export function meaning(kind, text) {
 
 /** What a vendor has no words for. */
 export const CANNOT = {
-  openai: ['error'], responses: ['error', 'stop'], anthropic: [], gemini: ['parallel'],
+  openai: ['error'], responses: ['error', 'stop'], anthropic: ['likely'], gemini: ['parallel'],
   ollama: ['error', 'choice', 'parallel', 'cached', 'filter', 'level'],
 };
