@@ -283,6 +283,7 @@ function M.models(only)
       id = id, owned_by = owner, created = model.created or CREATED,
       display_name = model.display_name or id, label = label,
       input_limit = model.input_limit, output_limit = model.output_limit,
+      embeds = model.embeds or id:lower():find('embed', 1, true) ~= nil,
     }
     out[#out + 1] = seen[id]
   end

@@ -50,20 +50,22 @@ function M.headers(account)
   return headers
 end
 
-local function generates(item)
-  local methods = item.supportedGenerationMethods
+--- Tells what a model of a list does: answer, make embeddings, neither.
+local function does(item)
+  local methods, embeds = item.supportedGenerationMethods, false
   if type(methods) ~= 'table' then
-    return true
+    return true, false
   end
   for _, method in ipairs(methods) do
-    if method == 'generateContent' or method == 'embedContent' then
-      return true
+    if method == 'generateContent' then
+      return true, false
     end
+    embeds = embeds or method == 'embedContent'
   end
-  return false
+  return false, embeds
 end
 
---- Reads a list of models: those that answer.
+--- Reads a list of models: those that answer or embed.
 ---
 --- @param body any Decoded JSON.
 --- @return px.Model[]
@@ -72,12 +74,17 @@ function M.parse_models(body)
   local list = type(body) == 'table' and body.models
   for _, item in ipairs(type(list) == 'table' and list or {}) do
     local name = type(item) == 'table' and item.name
-    if type(name) == 'string' and generates(item) then
+    local answers, embeds = false, false
+    if type(name) == 'string' then
+      answers, embeds = does(item)
+    end
+    if answers or embeds then
       local label = item.displayName
       out[#out + 1] = {
         id = (name:gsub('^models/', '')),
         display_name = type(label) == 'string' and label or nil,
         owned_by = 'google',
+        embeds = embeds or nil,
         input_limit = whole(item.inputTokenLimit),
         output_limit = whole(item.outputTokenLimit),
       }

@@ -124,7 +124,7 @@ describe('a name in a path', () => {
   const HARD = ['openai/gpt-4o', 'a b', 'x:free', 'Ünï', '100%', 'models/m'];
 
   test('may hold what SDKs escape', async () => {
-    fakes.openai.models = HARD;
+    fakes.openai.models = [...HARD, 'nomic-embed-text'];
     const other = await start();
     try {
       const openai = new OpenAI({ apiKey: KEY, baseURL: `${other.url}/v1` });
@@ -135,6 +135,9 @@ describe('a name in a path', () => {
       }
       const labelled = await openai.models.retrieve('[My openai] openai/gpt-4o');
       assert.equal(labelled.id, 'openai/gpt-4o');
+      const { capabilities } = await new Ollama({ host: other.url, headers: { authorization:
+        `Bearer ${KEY}` } }).show({ model: 'nomic-embed-text' });
+      assert.deepEqual(capabilities, ['embedding']);
       const odd = await other.get('/v1/models/%FF%00%zz', { headers: { authorization:
         `Bearer ${KEY}` } });
       assert.equal(odd.status, 404, odd.text);

@@ -123,4 +123,29 @@ describe('what a model takes and gives', function()
   end)
 end)
 
+describe('a model that makes embeddings', function()
+  local function read(methods)
+    local text = ('{"models":[{"name":"models/m","supportedGenerationMethods":%s}]}')
+      :format(methods)
+    local model = require('provider.gemini').parse_models(json.decode(text))[1]
+    return model and (model.embeds or false)
+  end
+
+  it('is told from others by Gemini\'s list', function()
+    eq(true, read('["embedContent","countTokens"]'))
+    eq(false, read('["embedContent","generateContent"]'))
+    eq(false, read('["generateContent"]'))
+    eq(false, read('7'))
+    eq(nil, read('["predict"]'))
+    eq(nil, read('[]'))
+  end)
+
+  it('is told as one', function()
+    local model = { id = 'm', embeds = true }
+    eq({ 'embedContent' },
+      require('protocol.gemini.reply').model(model).supportedGenerationMethods)
+    eq({ 'embedding' }, require('protocol.ollama.reply').show(model).capabilities)
+  end)
+end)
+
 t.finish()

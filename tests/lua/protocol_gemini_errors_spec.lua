@@ -221,7 +221,7 @@ describe('provider.gemini', function()
 
   it('lists the models that answer', function()
     eq({ { id = 'a', display_name = 'A', owned_by = 'google' },
-        { id = 'e', owned_by = 'google' }, { id = 'b', owned_by = 'google' } },
+        { id = 'e', owned_by = 'google', embeds = true }, { id = 'b', owned_by = 'google' } },
       provider.parse_models(json.decode('{"models":[{"name":"models/a","displayName":"A",'
         .. '"supportedGenerationMethods":["generateContent"]},{"name":"models/e",'
         .. '"supportedGenerationMethods":["embedContent"]},{"name":"models/v",'

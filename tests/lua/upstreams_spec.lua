@@ -73,6 +73,16 @@ describe('policy.upstreams', function()
     eq('[OpenAI] m, [b] m, x', table.concat(names, ', '))
   end)
 
+  it('knows embedders by their names', function()
+    local upstreams = load({ a = { type = 'openai', accounts = { { name = 'a', api_key = 'k' } },
+      models = { 'nomic-embed-text', 'Text-Embedding-3', 'gpt-4o' } } })
+    local embeds = {}
+    for i, model in ipairs(upstreams.models()) do
+      embeds[i] = model.embeds
+    end
+    eq({ true, true, false }, embeds)
+  end)
+
   it('says that a provider has no account', function()
     local upstreams = load({ p = { type = 'openai' } })
     eq(true, upstreams.why_none(upstreams.get('p'), 'm'):find('none', 1, true) ~= nil)

@@ -164,8 +164,8 @@ local function model_of(model)
     description = model.description or model.display_name or model.id,
     inputTokenLimit = model.input_limit,
     outputTokenLimit = model.output_limit,
-    supportedGenerationMethods =
-      json.array({ 'generateContent', 'streamGenerateContent', 'countTokens' }),
+    supportedGenerationMethods = json.array(model.embeds and { 'embedContent' }
+      or { 'generateContent', 'streamGenerateContent', 'countTokens' }),
   })
 end
 

@@ -147,7 +147,10 @@ local function time_of(model)
 end
 
 --- What a model can, from what is known of it. Agents hide a model that cannot call tools.
-local function capabilities_of(knowledge)
+local function capabilities_of(model, knowledge)
+  if model.embeds then
+    return json.array({ 'embedding' })
+  end
   local out = json.array({})
   for i, name in ipairs(CAPABILITIES) do
     out[i] = name
@@ -225,7 +228,7 @@ function M.show(model, knowledge)
       ['general.parameter_count'] = 0,
       [family .. '.context_length'] = model.input_limit or CONTEXT,
     },
-    capabilities = capabilities_of(knowledge or {}),
+    capabilities = capabilities_of(model, knowledge or {}),
     modified_at = time_of(model),
   }
 end

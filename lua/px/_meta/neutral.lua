@@ -269,6 +269,7 @@
 --- @field owned_by? string
 --- @field created? integer
 --- @field display_name? string
+--- @field embeds? boolean It makes embeddings, and no text.
 --- @field input_limit? integer Tokens that it takes.
 --- @field output_limit? integer Tokens that it gives.
 --- @field labels? string[] Of the providers that have it, where several do.
