@@ -14,11 +14,27 @@ function walk(folder) {
     entry.isDirectory() ? walk(path.join(folder, entry.name)) : [path.join(folder, entry.name)]));
 }
 
-// Two files hold several streams each, one after the other: no one stream to replay.
-const SEVERAL = /tool-search-deferred-regex|reasoning-encrypted-content/;
+// Some files hold several streams, one after the other.
+const BEGINS = /^\{"type":"(message_start|response\.created)"/;
 
-function fromChunks(text, protocol) {
-  const lines = text.split('\n').filter(Boolean);
+/** The streams of a file of chunks: `{ name, text }`. */
+function fromChunks(name, text, protocol) {
+  const several = [];
+  for (const line of text.split('\n').filter(Boolean)) {
+    if (several.length === 0 || BEGINS.test(line)) {
+      several.push([]);
+    }
+    several.at(-1).push(line);
+  }
+  // A message that begins a second time before it has ended is one broken stream.
+  const whole = several.every((lines) => /"type":"(message_stop|response\.completed)"/
+    .test(lines.at(-1)));
+  return whole && several.length > 1
+    ? several.map((lines, at) => ({ name: `${name}#${at}`, text: framed(lines, protocol) }))
+    : [{ name, text: framed(several.flat(), protocol) }];
+}
+
+function framed(lines, protocol) {
   const named = protocol === 'anthropic' || protocol === 'openai-responses';
   const event = (line) => (named ? `event: ${JSON.parse(line).type}\n` : '');
   const end = protocol === 'openai-chat' ? 'data: [DONE]\n\n' : '';
@@ -51,11 +67,8 @@ export function streams(protocol) {
   const root = path.join(ROOT, protocol);
   return walk(root).sort().flatMap((file) => {
     const name = path.relative(ROOT, file);
-    if (SEVERAL.test(name)) {
-      return [];
-    }
     if (name.endsWith('.chunks.txt')) {
-      return [{ name, text: fromChunks(fs.readFileSync(file, 'utf8'), protocol) }];
+      return fromChunks(name, fs.readFileSync(file, 'utf8'), protocol);
     }
     if (name.endsWith('.responses')) {
       return fromCli(name, fs.readFileSync(file, 'utf8'));
