@@ -56,6 +56,10 @@ end
 
 local function leave_out(q, at, path)
   if at.body:remove(path) > 0 then
+    local needs = removable.NEEDS[path]
+    if needs then
+      at.body:remove(needs)
+    end
     tidy(at.body, path)
     lost(q, at, removable.loss(path))
   end

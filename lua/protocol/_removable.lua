@@ -140,6 +140,11 @@ function M.find(body, path)
   end
 end
 
+--- Of a member: the one that is refused where it is missing.
+M.NEEDS = {
+  logprobs = 'top_logprobs', ['generationConfig.responseLogprobs'] = 'generationConfig.logprobs',
+}
+
 -- Neutral names of parameters by those on the wire, without underscores.
 local NEUTRAL = {
   effort = 'reasoning', frequencypenalty = 'frequency_penalty', logprobs = 'logprobs',

@@ -44,6 +44,7 @@ local MEANT = {
   { 'Thinking level is not supported', 'generationConfig.thinkingConfig.thinkingLevel' },
   { 'Penalty is not enabled', 'generationConfig.presencePenalty' },
   { 'Penalty is not enabled', 'generationConfig.frequencyPenalty' },
+  { 'ogprobs is not enabled', 'generationConfig.responseLogprobs' },
   { '`temperature` and `top_p` cannot both be specified', 'top_p' },
 }
 

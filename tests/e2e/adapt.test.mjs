@@ -67,6 +67,22 @@ describe('a parameter that the upstream does not support', () => {
     });
   }
 
+  test('takes with it what is refused without it', async () => {
+    stage.oa.script(unsupported('logprobs'), say(stage.oa, 'Fine'), say(stage.oa, 'Again'));
+    for (const more of [{}, { top_logprobs: 2 }]) {
+      const { response } = await openai().chat.completions.create({ model: 'ad:unlikely',
+        messages: HI, logprobs: true, ...more }).withResponse();
+      assert.equal(response.headers.get('x-proxima-lost'), 'params.logprobs');
+    }
+    stage.oa.script(unsupported('logprobs'), say(stage.oa, 'Fine'));
+    await openai().chat.completions.create({ model: 'ad:unlikelier', messages: HI, logprobs: true,
+      top_logprobs: 2 });
+    assert.deepEqual(bodies(stage.oa).map((body) => [body.logprobs, body.top_logprobs]),
+      [[true, undefined], [undefined, undefined], [undefined, undefined], [true, 2],
+        [undefined, undefined]]);
+    assert.deepEqual(stage.oa.refusals, []);
+  });
+
   test('is told in the log once, with a line that works in a file of rules', async () => {
     const from = stage.gw.log.length;
     const ask = { model: 'ad:lined', messages: HI, logit_bias: {} };

@@ -41,6 +41,8 @@ local CASES = {
     'max_tokens>max_completion_tokens' },
   { 'an OpenAI server with no object', '{"detail":"Unsupported parameter: max_output_tokens"}',
     'max_output_tokens' },
+  { 'Gemini, likelihoods', gemini('Logprobs is not enabled for models/gemini-3-pro'),
+    'generationConfig.responseLogprobs' },
   { 'Anthropic', anthropic('foo: Extra inputs are not permitted'), 'foo' },
   { 'Anthropic, inside a block',
     anthropic('messages.1.content.0.text.citations: Extra inputs are not permitted'),
