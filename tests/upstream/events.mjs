@@ -4,7 +4,8 @@
 //
 // `args` is JSON text; `finish` is 'stop', 'length', 'tool' or 'filter'; `usage` is
 // { input, cacheRead, cacheWrite, output, reasoning }. `step` is how many characters of text one
-// event of a stream carries. `tokens` stands for a text: logprobs.mjs tells.
+// event of a stream carries. `tokens` stands for a text: logprobs.mjs tells. `refusal` is text
+// that says no, where a vendor has a place of its own for it.
 
 import { listed, piecesOf } from './logprobs.mjs';
 
@@ -49,7 +50,8 @@ function openaiUsage(usage) {
 /** One non-streamed Chat Completions body. */
 export function openaiBody(description) {
   const reply = complete(description);
-  const message = { role: 'assistant', content: reply.text || null, refusal: null,
+  const message = { role: 'assistant', content: reply.text || null,
+    refusal: reply.refusal ?? null,
     annotations: [] };
   if (reply.thinking) {
     message.reasoning_content = reply.thinking;
@@ -79,6 +81,9 @@ export function openaiChunks(description, withUsage = true) {
   }
   for (const { text, tokens } of piecesOf(reply, slices)) {
     out.push(chunk({ content: text }, null, openaiLikely(tokens, reply.top)));
+  }
+  for (const piece of slices(reply.refusal ?? '', reply.step)) {
+    out.push(chunk({ refusal: piece }));
   }
   reply.calls.forEach((call, index) => {
     out.push(chunk({ tool_calls: [{ index, id: call.id, type: 'function',

@@ -1,6 +1,6 @@
 // Builds what a Responses API would answer, from the plain description that `events.mjs` explains.
-// More members of it mean something here: `refusal`, text that is a refusal; `custom: true` in a
-// call, which makes its `args` the free text of a custom tool; `error`, `{ code, message }`.
+// More members of it mean something here: `custom: true` in a call, which makes its `args` the free
+// text of a custom tool; `error`, `{ code, message }`.
 
 import { complete, frames, slices } from './events.mjs';
 import { listed, piecesOf } from './logprobs.mjs';

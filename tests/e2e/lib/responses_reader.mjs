@@ -318,7 +318,8 @@ function summary(response, problems, error) {
   const likely = parts.flatMap((part) => readList(part.logprobs ?? [],
     (ok, words) => ok || problems.push(words)));
   return { problems, response, likely, error: response?.error ?? error,
-    text: texts(['message'], 'content'),
+    text: parts.map((part) => part.text ?? '').join(''),
+    refusal: parts.map((part) => part.refusal ?? '').join(''),
     thinking: texts(['reasoning'], 'summary') + texts(['reasoning'], 'content'),
     calls: output.filter(({ type }) => type === 'function_call' || type === 'custom_tool_call')
       .map((item) => ({ id: item.call_id, name: item.name, args: item.arguments ?? item.input })),

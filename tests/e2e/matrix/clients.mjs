@@ -3,7 +3,8 @@
 //
 //   asks    { system, turns, tools, choice, parallel, think, format, stop, max, likely }
 //   turns   { user, images } | { assistant, calls } | { results: [{ id, name, text, error }] }
-//   answer  { problems, text, thinking, calls: [{ id, name, args }], likely, finish, usage, error }
+//   answer  { problems, text, thinking, calls: [{ id, name, args }], likely, refusal,
+//            finish, usage, error }
 //
 // `can` says what a protocol has words for; `finish` what its words mean.
 
@@ -263,7 +264,7 @@ export function read(client, reply, stream) {
   const got = readWith(exact, stream);
   const said = got.error && stream ? null : finish[got.finish] ?? `unknown ${got.finish}`;
   return { problems: got.problems, status: 200, text: got.text, thinking: got.thinking,
-    likely: got.likely ?? [], error: got.error ?? null,
+    likely: got.likely ?? [], refusal: got.refusal ?? '', error: got.error ?? null,
     finish: said === 'stop' && got.calls?.length ? 'tool' : said, usage: got.usage
       ? usage(got.usage) : null,
     calls: (got.calls ?? []).map(({ args, id, name }) => ({ id, name,

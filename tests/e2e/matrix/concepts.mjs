@@ -169,6 +169,13 @@ export const CONCEPTS = [
       assert.equal(got.finish, 'filter');
       return undefined;
     } },
+  { name: 'declined', asks: { turns: HI }, reply: { refusal: 'I will not.' }, gives: ['refusal'],
+    check({ client, got }) {
+      const apart = client === 'openai' || client === 'responses';
+      said(got, { text: apart ? '' : 'I will not.' });
+      assert.deepEqual([got.refusal, got.finish], [apart ? 'I will not.' : '', 'stop']);
+      return apart ? undefined : 'a refusal is a text';
+    } },
   { name: 'likely', asks: { turns: HI, likely: 2 }, needs: ['likely'], reply: { tokens: TOKENS },
     losses: ({ cannot }) => (cannot('likely') ? ['params.logprobs'] : []),
     check({ cannot, got, seen }) {

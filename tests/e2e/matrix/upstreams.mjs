@@ -152,6 +152,7 @@ export function meaning(kind, text) {
 
 /** What a vendor has no words for. */
 export const CANNOT = {
-  openai: ['error'], responses: ['error', 'stop'], anthropic: ['likely'], gemini: ['parallel'],
-  ollama: ['error', 'choice', 'parallel', 'cached', 'filter', 'level'],
+  openai: ['error'], responses: ['error', 'stop'], anthropic: ['likely', 'refusal'],
+  gemini: ['parallel', 'refusal'],
+  ollama: ['error', 'choice', 'parallel', 'cached', 'filter', 'level', 'refusal'],
 };
