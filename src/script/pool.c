@@ -31,6 +31,9 @@ static void *take(struct px_pool *pool, size_t size)
     void *block = pool->lists[list];
     if (block) {
         memcpy(&pool->lists[list], block, sizeof(void *));
+        // The next one was freed long ago and is in no cache: it is fetched while this one is
+        // filled.
+        __builtin_prefetch(pool->lists[list], 1);
         return block;
     }
     size = (list + 1) * PX_POOL_STEP;

@@ -113,7 +113,10 @@ end
 --- @param request px.Request
 --- @param lost fun(path: string)
 function M.read(body, request, lost)
-  local config = read.table(get(body, 'generationConfig'), 'generationConfig', 'an object') or {}
+  local config = read.table(get(body, 'generationConfig'), 'generationConfig', 'an object')
+  if not config then
+    return
+  end
   request.temperature = number(config, 'temperature')
   request.top_p = number(config, 'topP')
   request.top_k = whole(config, 'topK')

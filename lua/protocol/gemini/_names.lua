@@ -29,7 +29,7 @@ end
 function M.get(object, name)
   local value = object[name]
   if value == nil then
-    value = object[M.snake(name)]
+    value = object[snakes[name] or M.snake(name)]
   end
   if value == null then
     return nil
