@@ -27,8 +27,8 @@ local KEYS = {
 local OPTIONS = { desc = 'string', on_error = 'string', order = 'number' }
 local ON_ERROR = { deny = true, disable = true, pass = true }
 local KINDS = {}
-for name in ([[text thinking refusal signature redacted tool_start args citation opaque block_stop
-    start finish usage error ping]]):gmatch('%S+') do
+for name in ([[text thinking refusal signature redacted tool_start args citation image opaque
+    block_stop start finish usage error ping]]):gmatch('%S+') do
   KINDS[name] = true
 end
 

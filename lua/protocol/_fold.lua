@@ -60,6 +60,8 @@ function M.fold(events)
     elseif kind == 'opaque' then
       local block = block_of(event, 'opaque')
       block.json, block.protocol = event.json, event.protocol
+    elseif kind == 'image' then
+      block_of(event, 'image').url = event.url
     elseif kind == 'citation' then
       local block = block_of(event, 'text')
       block.citations = block.citations or {}

@@ -95,4 +95,17 @@ function M.sniff(media, data)
   return media == 'image/jpg' and 'image/jpeg' or media
 end
 
+--- Tells of an image that a model made.
+---
+--- @param events px.Event[]
+--- @param index integer
+--- @param media? string MIME type.
+--- @param data string Base64, or an address.
+function M.add(events, index, media, data)
+  local url = data:find('^https?://') and data
+    or 'data:' .. M.sniff(media or 'image/png', data) .. ';base64,' .. data
+  events[#events + 1] = { kind = 'image', index = index, url = url }
+  events[#events + 1] = { kind = 'block_stop', index = index }
+end
+
 return M

@@ -9,6 +9,7 @@ local finish = require('protocol.gemini._finish')
 local grounding = require('protocol.gemini._grounding')
 local ids = require('protocol._ids')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local names = require('protocol.gemini._names')
 local partial = require('protocol.gemini._partial')
 local proof = require('protocol.gemini._proof')
@@ -172,13 +173,25 @@ function Reader:take_call(events, value)
   end
 end
 
---- Notes what the model made besides text: no other protocol has words that all clients know.
+--- Takes what the model made besides text: an image where the client's protocol has a place for it,
+--- else a note.
 function Reader:take_media(events, part)
   local data = read.maybe_table(get(part, 'inlineData') or get(part, 'fileData'))
-  local kind = (read.maybe_text(get(data, 'mimeType')) or 'image/'):match('^%a+')
+  local mime = read.maybe_text(get(data, 'mimeType')) or 'image/png'
+  local kind = mime:match('^%a+')
   local what = (kind == 'audio' or kind == 'image' or kind == 'video') and kind or 'document'
+  local bytes = read.maybe_text(get(data, 'data'))
+  local drawn = get(part, 'thought') == true
+  if what == 'image' and bytes and self.ctx.images and not drawn then
+    self:finish_call(events)
+    self:close_text(events)
+    media.add(events, self:next_index(), mime, (bytes:gsub('-', '+'):gsub('_', '/')))
+    return
+  end
   self:lose('reply.' .. what)
-  self:add(events, 'text', '[' .. what .. ' omitted]')
+  if not drawn then
+    self:add(events, 'text', '[' .. what .. ' omitted]')
+  end
 end
 
 function Reader:part(events, part)
@@ -201,10 +214,13 @@ function Reader:part(events, part)
     end
   end
   local text = get(part, 'text')
-  if type(text) == 'string' or get(part, 'thoughtSignature') then
-    self:text(events, part, read.maybe_text(text) or '')
-  elseif get(part, 'inlineData') or get(part, 'fileData') then
+  if type(text) ~= 'string' and (get(part, 'inlineData') or get(part, 'fileData')) then
+    if get(part, 'thoughtSignature') then
+      self:lose('reply.signature')
+    end
     self:take_media(events, part)
+  elseif type(text) == 'string' or get(part, 'thoughtSignature') then
+    self:text(events, part, read.maybe_text(text) or '')
   end
 end
 

@@ -164,6 +164,18 @@ function on.citation(self, event)
   return chunk(self, { annotations = { M.annotation(event) } })
 end
 
+--- An image as OpenRouter tells of it.
+---
+--- @param url string
+--- @return table
+function M.image(url)
+  return { type = 'image_url', image_url = { url = url } }
+end
+
+function on.image(self, event)
+  return chunk(self, { images = { M.image(event.url) } })
+end
+
 function on.opaque(self)
   return lose(self, 'reply.opaque')
 end

@@ -69,7 +69,7 @@ local function add_proof(message, block, ctx)
 end
 
 local function write_message(folded, ctx)
-  local texts, thoughts, refusals, calls, notes = {}, {}, {}, {}, {}
+  local texts, thoughts, refusals, calls, notes, images = {}, {}, {}, {}, {}, {}
   local message = { role = 'assistant' }
   for _, block in ipairs(folded.blocks) do
     if block.kind == 'text' then
@@ -88,6 +88,8 @@ local function write_message(folded, ctx)
       refusals[#refusals + 1] = block.text
     elseif block.kind == 'tool_call' then
       calls[#calls + 1] = write_call(block)
+    elseif block.kind == 'image' then
+      images[#images + 1] = writer.image(block.url)
     elseif ctx.lost then
       ctx.lost('reply.' .. block.kind)
     end
@@ -97,6 +99,7 @@ local function write_message(folded, ctx)
   message.reasoning_content = #thoughts > 0 and table.concat(thoughts) or nil
   message.tool_calls = #calls > 0 and calls or nil
   message.annotations = #notes > 0 and notes or nil
+  message.images = #images > 0 and images or nil
   if not message.tool_calls and message.content == json.null and #refusals == 0 then
     message.content = ''
   end

@@ -224,6 +224,7 @@ function M.read(body, ctx)
     bad('messages must hold at least one message', 'messages')
   end
   local options = read.maybe_table(body.stream_options)
+  ctx.images = true
   local request = {
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
     tool_choice = read_choice(body),

@@ -7,6 +7,7 @@ local errors = require('protocol.openai_responses.errors')
 local ids = require('protocol._ids')
 local json = require('px.json')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local read = require('protocol._read')
 local usage = require('protocol.openai_responses._usage')
 
@@ -300,6 +301,12 @@ function on_done.custom_tool_call(self, events, slot, item)
 end
 
 local function opaque(self, events, _, item)
+  local made = item.type == 'image_generation_call' and read.maybe_text(item.result)
+  if made and made ~= '' and self.ctx.images then
+    local format = read.maybe_text(item.output_format) or 'png'
+    media.add(events, self:next_index(), 'image/' .. format, made)
+    return
+  end
   local index = self:next_index()
   events[#events + 1] =
     { kind = 'opaque', index = index, json = item, protocol = 'openai_responses' }

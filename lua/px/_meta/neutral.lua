@@ -46,6 +46,7 @@
 --- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
 --- @field customs? table<string, boolean> Set by request.write: custom tools that became functions.
 --- @field stops? string[] Set by request.write: stop sequences that readers of the answer cut at.
+--- @field images? boolean Set by request.read: the client has a place for images that are made.
 --- @field generate? boolean Ollama, set by request.read: the reply has the form of /api/generate.
 --- @field path? string The client's path.
 --- @field relayed? table<string, string> For the writer of an error behind a relayed stream: what its taps found.
@@ -181,6 +182,7 @@
 ---   text | thinking | refusal | signature{index, text}   redacted{index, data}
 ---   tool_start{index, id, name, custom}   args{index, text}
 ---   citation{index, url, title, first, last, json, protocol}   opaque{index, json, protocol}
+---   image{index, url} whole, as a data URL; only if ctx.images
 ---   block_stop{index}
 ---   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning}
 ---   error{code, message, status, type, retry_after}   ping
