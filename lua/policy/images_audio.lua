@@ -11,7 +11,7 @@ local M = {}
 
 local HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] = 'no' }
 
-local LATE = 'model did not come within the first 256 KiB of the upload; send it before the file, '
+local LATE = 'model is needed within the first 256 KiB of the upload; send it before the file, '
   .. 'or name the provider in the path or in Model-Provider.'
 
 -- An upload as rules see it: it has a model, and nothing that can be read or changed.
@@ -31,9 +31,7 @@ function Upload:get(path)
 end
 
 function Upload:model(name)
-  if self.ex:field('model') then
-    self.ex:set_field('model', name)
-  end
+  self.ex:set_field('model', name)
 end
 
 --- Reads of an upload what policy reads.
@@ -55,11 +53,21 @@ local function refused(q, failure)
 end
 
 --- The account for a model; for one that is not named, the first.
-local function account_of(q, target)
-  if q.asked == '' then
+local function account_of(target)
+  if target.model == '' then
     return target.upstream.accounts[1]
   end
   return upstreams.account(target.upstream, target.model)
+end
+
+--- Puts a model's name where the client's stands. Gives false where an upload has none in reach.
+local function rename(q, name)
+  if q.asked ~= '' then
+    q.body:model(name)
+  elseif not q.body.upload then
+    q.body:set('model', name)
+  end
+  return q.asked ~= '' or not q.body.upload
 end
 
 local function headers_of(q, account)
@@ -129,14 +137,14 @@ function M.run(q, target)
         or ('The provider %s has no %s.'):format(upstream.id, q.op.place),
     })
   end
-  local account = account_of(q, target)
+  local account = account_of(target)
   if not account then
     return refused(q, {
       status = 503, code = 'overloaded', message = upstreams.why_none(upstream, target.model),
     })
   end
-  if q.asked ~= '' and target.model ~= q.asked then
-    q.body:model(target.model)
+  if target.model ~= q.asked and not rename(q, target.model) then
+    return refused(q, { status = 400, code = 'bad_request', param = 'model', message = LATE })
   end
   local at = {
     upstream = upstream, account = account, protocol = q.protocol, model = target.model,

@@ -79,6 +79,9 @@ local function params_of(message)
 end
 
 local LAZY = {
+  upload = function(message)
+    return message.body.upload
+  end,
   bytes = function(message)
     return message.body:text()
   end,

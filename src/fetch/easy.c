@@ -47,7 +47,7 @@ static CURLcode set_connection(struct px_fetch *fetch, bool http2, bool keep)
     SET(CURLOPT_TCP_KEEPIDLE, 60L);
     SET(CURLOPT_TCP_KEEPINTVL, 30L);
     // A guarded transfer must not come by a connection that was made without looking.
-    SET(CURLOPT_FRESH_CONNECT, fetch->guarded ? 1L : 0L);
+    SET(CURLOPT_FRESH_CONNECT, fetch->guarded || px_upload_is_once(fetch) ? 1L : 0L);
     SET(CURLOPT_FORBID_REUSE, keep && !fetch->guarded ? 0L : 1L);
     http2 = fetch->http2 = http2 && fetch->target.secure;
     SET(CURLOPT_HTTP_VERSION, http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);

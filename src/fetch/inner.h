@@ -200,6 +200,10 @@ void px_upload_begin(struct px_fetch *fetch, struct px_source *source);
 /// Lets go of the source: it tells nobody any more.
 void px_upload_end(struct px_fetch *fetch);
 
+/// True if the upload cannot be sent again. It then goes out on a fresh connection: one that was
+/// idle may have been closed by the upstream just now, and that is noticed too late.
+bool px_upload_is_once(const struct px_fetch *fetch);
+
 /// True while the upstream waits for a client that has not sent on.
 bool px_upload_is_dry(const struct px_fetch *fetch);
 

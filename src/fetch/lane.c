@@ -15,7 +15,7 @@ void px_lane_start(struct px_fetch *fetch)
         return;
     }
     const struct px_lane_origin origin = px_lane_origin_of(&fetch->target);
-    struct px_lane_conn *conn = px_lane_pool_take(lane, &origin);
+    struct px_lane_conn *conn = px_upload_is_once(fetch) ? NULL : px_lane_pool_take(lane, &origin);
     if (!conn) {
         px_lane_dial(fetch, 0);
         return;

@@ -30,6 +30,12 @@ void px_upload_end(struct px_fetch *fetch)
     }
 }
 
+bool px_upload_is_once(const struct px_fetch *fetch)
+{
+    int64_t length = fetch->source ? px_source_length(fetch->source) : 0;
+    return length < 0 || length > (int64_t)PX_SOURCE_AHEAD;
+}
+
 bool px_upload_is_dry(const struct px_fetch *fetch)
 {
     return fetch->source && px_source_state(fetch->source) == PX_SOURCE_OPEN &&

@@ -14,15 +14,26 @@ const MIB = 1 << 20;
 const PATH = '/v1/audio/transcriptions';
 const B = 'xBOUNDARYx';
 
+const RULES = `
+px.on('request', { header = { ['x-rename'] = '*' } }, function(m)
+  assert(m.upload and m:get('model') == m.model or m.model == '')
+  m.model = m.headers['x-rename']
+end)
+px.on('request', { header = { ['x-read'] = '*' }, on_error = 'deny' }, function(m) m:json() end)
+px.on('attempt', { header = { ['x-attempt'] = '*' } }, function(m) m.model = 'whisper-9' end)
+`;
+
 const stage = {};
 before(async () => {
   stage.sink = await new Sink().listen();
   const provider = (host) => ({ type: 'openai', base_url: `http://${host}:${stage.sink.port}/v1`,
     accounts: [{ name: 'a', api_key: 'sk-up' }] });
   // A name goes through the library, an address does not.
-  stage.gw = await Gateway.start({ config: { workers: 1, default_provider: 'lean',
+  stage.gw = await Gateway.start({ files: { 'rules/uploads.lua': RULES }, config: { workers: 1, default_provider: 'lean',
     limits: { upload: '26MiB' },
     providers: { lean: provider('127.0.0.1'), library: provider('up.localhost'),
+      fw: { type: 'forward', base_url: `http://up.localhost:${stage.sink.port}/any`,
+        accounts: [{ name: 'f', api_key: 'sk-fw' }] },
       other: { type: 'anthropic', base_url: 'http://127.0.0.1:1', accounts: [] } } } });
 });
 afterEach(async () => {
@@ -327,6 +338,41 @@ describe('a model that comes late', () => {
     assert.equal(reply.status, 400);
     assert.match(reply.json.error.message, /before the file/);
   });
+});
+
+describe('rules', () => {
+  const renamed = (bytes, from, to) => Buffer.concat([Buffer.from(field('model', to)),
+    bytes.subarray(field('model', from).length)]);
+
+  test('rename the model of an upload, before it is sent', async () => {
+    const bytes = form(600_000);
+    for (const [more, name] of [['x-rename: whisper-2', 'whisper-2'],
+      ['x-attempt: 1', 'whisper-9'], ['x-rename: a\r\nx-attempt: 1', 'whisper-9']]) {
+      const reply = await upload(bytes, { more: `${more}\r\n` });
+      assert.equal(reply.json?.text, sha(renamed(bytes, 'whisper-1', name)), reply.text);
+    }
+  });
+
+  test('cannot rename what has not come, and cannot read it', async () => {
+    const bytes = form(600_000, { model: null, late: field('model', 'whisper-1') });
+    const reply = await upload(bytes, { more: 'x-rename: whisper-2\r\n' });
+    assert.deepEqual([reply.status, reply.json.error.param], [400, 'model']);
+    assert.ok((await upload(form(10), { more: 'x-read: 1\r\n' })).status >= 400);
+    assert.equal(stage.sink.seen.length, 0);
+  });
+});
+
+test('what is forwarded passes the same way', async () => {
+  for (const [size, chunks] of [[100, false], [2 * MIB, false], [2 * MIB, true]]) {
+    const bytes = form(size);
+    const reply = await upload(bytes, { target: '/fw/v2/things?a=b', chunks });
+    assert.deepEqual(reply.json, { text: sha(bytes), bytes: bytes.length });
+    assert.equal(stage.sink.last.url, '/any/v2/things?a=b');
+    assert.equal(stage.sink.last.headers.authorization, 'Bearer sk-fw');
+  }
+  stage.sink.handle = refuseEarly;
+  const reply = await upload(form(10 * MIB), { target: '/fw/v2/things' });
+  assert.deepEqual([reply.status, reply.json.error.param], [400, 'file']);
 });
 
 describe('a form that could be read in two ways', () => {

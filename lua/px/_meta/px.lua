@@ -74,6 +74,7 @@ function px.knowledge(entry) end
 --- @field protocol string In `request` the client's, in `attempt` the upstream's.
 --- @field client string Name of the client's key.
 --- @field stream boolean? Whether the client asked for a stream.
+--- @field upload boolean? True for multipart/form-data, of which nothing but the model can be read.
 --- @field path string
 --- @field phase 'request'|'attempt'
 --- @field headers table<string, string> By name in lower case. In `request` the client's, a copy
