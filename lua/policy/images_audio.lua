@@ -5,11 +5,14 @@ local answer = require('policy.answer')
 local attempt = require('policy.attempt')
 local json = require('px.json')
 local refuse = require('policy.refuse')
+local rules = require('policy.rules')
 local upstreams = require('policy.upstreams')
 
 local M = {}
 
 local HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] = 'no' }
+
+local TAPS = { 'usage' }
 
 local LATE = 'model is needed within the first 256 KiB of the upload; send it before the file, '
   .. 'or name the provider in the path or in Model-Provider.'
@@ -91,6 +94,19 @@ local function give_up(q, at, code, words)
   q.ex:finish()
 end
 
+--- Notes for `done` rules what an answer says of its usage, where it counts tokens.
+local function note_usage(q)
+  local text = q.ex:tapped().usage
+  local body = text and json.decode(text)
+  local usage = type(body) == 'table' and body.usage
+  if type(usage) == 'table' and type(usage.input_tokens) == 'number' then
+    q.usage = {
+      kind = 'usage', input = usage.input_tokens, cache_read = 0, cache_write = 0,
+      output = type(usage.output_tokens) == 'number' and usage.output_tokens or 0, reasoning = 0,
+    }
+  end
+end
+
 local function framing_of(kind)
   return kind:find('^text/event%-stream') and 'sse'
     or kind:find('^application/json') and 'json'
@@ -109,7 +125,11 @@ local function give(q, at, status)
   ex:release()
   q.status, q.body = status, nil
   answer.whole[ex] = framing ~= 'sse' or nil
-  local ok, code, words = ex:relay(status, HEADERS, framing)
+  local taps = rules.done and (framing == 'sse' or framing == 'json') and TAPS or nil
+  local ok, code, words = ex:relay(status, HEADERS, framing, taps)
+  if taps then
+    note_usage(q)
+  end
   if ok then
     ex:finish()
   elseif framing == 'sse' then

@@ -12,7 +12,13 @@ import { KEY } from './lib/gateway.mjs';
 import { useStage } from './lib/stage.mjs';
 import { collect } from './scenarios/shared.mjs';
 
-const stage = useStage({ keepsConnections: true, config: {
+const RULES = `px.on('done', {}, function(r)
+  px.log.info(('used %s %s %s'):format(r.provider, r.upstream_model,
+    r.usage and r.usage.input + r.usage.output or 'nothing'))
+end)`;
+const stage = useStage({ keepsConnections: true, files: { 'rules/done.lua': RULES }, config: {
+  providers: { both: { type: 'responses', base_url: 'http://127.0.0.1:1/v1', models: ['gpt-x'],
+    accounts: [{ name: 'c', api_key: 'sk-up' }] } },
   models: { painter: 'oa:gpt-image-1', ear: 'oa:whisper-1' } } });
 const client = (more = {}) => new OpenAI({ apiKey: KEY, baseURL: `${stage.gw.url}/v1`,
   maxRetries: 0, ...more });
@@ -117,6 +123,26 @@ describe('sound', () => {
     }, /upstream/);
     assert.deepEqual(seen, ['Hel']);
   });
+});
+
+test('what was used reaches the rules', async () => {
+  for (const [more, used] of [[{}, '18'], [{ stream: true }, '18']]) {
+    const from = stage.gw.log.length;
+    const reply = await client().images.generate({ model: 'painter', prompt: 'a fox', ...more });
+    if (more.stream) {
+      await collect(reply);
+    }
+    await stage.gw.logged(new RegExp(`used oa gpt-image-1 ${used}`), { from });
+  }
+  const from = stage.gw.log.length;
+  const said = await client().audio.speech.create({ model: 'tts-1', voice: 'alloy', input: 'x' });
+  await said.arrayBuffer();
+  await stage.gw.logged(/used oa tts-1 nothing/, { from });
+});
+
+test('a provider of Responses has them too', async () => {
+  await assert.rejects(client().images.generate({ model: 'both:gpt-image-1', prompt: 'a fox' }),
+    (error) => error.status === 502 && /both cannot be reached/.test(error.message));
 });
 
 describe('refusals', () => {
