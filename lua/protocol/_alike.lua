@@ -15,22 +15,52 @@ local M = {}
 local PATIENCE = 8
 
 --- @param label string How the member is written whose value the text is: '"content":"'.
+--- @param varying? string The same of a member before it whose value is another one each time.
 --- @return fun(data: string): string? match Gives the text of a chunk that is alike.
 --- @return fun(data: string, text: string) learn Tells a chunk that was decoded, and its text.
-function M.new(label)
+function M.new(label, varying)
   local before, behind, front, back
+  local between  -- What stands from the end of the varying value on, when there is one.
   local misses = 0
+
+  --- Where the text's first quote stands, if all before it is alike.
+  local function quote_of(data)
+    if sub(data, 1, front) ~= before then
+      return nil
+    elseif not between then
+      return front
+    end
+    local stop = find(data, '"', front + 1, true)
+    local last = stop and stop + #between - 1
+    if not last or sub(data, stop, last) ~= between
+      or find(sub(data, front + 1, stop - 1), '[%c\\]') then
+      return nil
+    end
+    return last
+  end
 
   local function match(data)
     if not before then
       return nil
-    elseif sub(data, 1, front) ~= before or sub(data, -back) ~= behind or #data <= front + back then
+    end
+    local quote = quote_of(data)
+    if not quote or sub(data, -back) ~= behind or #data <= quote + back then
       misses = misses + 1
       return nil
     end
     misses = 0
-    local text = decode(sub(data, front, -back))  -- Both quotes are part of what does not change.
+    local text = decode(sub(data, quote, -back))  -- Both quotes are part of what does not change.
     return type(text) == 'string' and text or nil
+  end
+
+  --- Parts what stands before the text where the varying value is.
+  local function part(data)
+    local _, last = find(data, varying, 1, true)
+    local stop = last and find(data, '"', last + 1, true)
+    if stop then
+      return sub(data, 1, last), sub(data, stop)
+    end
+    return data, nil
   end
 
   local function learn(data, text)
@@ -42,6 +72,9 @@ function M.new(label)
     local first, last = find(data, written, 1, true)
     if first and not find(data, written, last + 1, true) then
       before, behind = sub(data, 1, first + #label - 1), sub(data, last)
+      if varying then
+        before, between = part(before)
+      end
       front, back = #before, #behind
     end
   end

@@ -1,6 +1,7 @@
 local alike = require('protocol._alike')
 local chat = require('protocol.openai_chat.stream')
 local json = require('px.json')
+local ollama = require('protocol.ollama.stream')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
@@ -52,6 +53,71 @@ describe('protocol._alike', function()
       learn(data, 't')
     end
     eq(nil, match(chunk('x', 'm20')))
+  end)
+end)
+
+local function line(text, at, more)
+  return ('{"model":"m","created_at":"%s","message":{"role":"assistant","content":%s}%s}')
+    :format(at, json.encode(text), more or ',"done":false')
+end
+
+describe('protocol._alike, with a value that varies', function()
+  local function taught()
+    local match, learn = alike.new('"content":"', '"created_at":"')
+    learn(line('first', '10:00'), 'first')
+    return match
+  end
+
+  it('reads a chunk whose other value is another', function()
+    for _, at in ipairs({ '10:00', '10:00:01.123456789Z', '' }) do
+      eq('gr\195\188n "x"', taught()(line('gr\195\188n "x"', at)))
+    end
+  end)
+
+  it('does not know a chunk that differs elsewhere', function()
+    eq(nil, taught()(line('x', '10:01', ',"done":true')))
+    eq(nil, taught()(line('x', '10:01', ',"logprobs":[],"done":false')))
+    eq(nil, taught()((line('x', '10:01'):gsub('"m"', '"n"'))))
+    eq(nil, taught()((line('x', '10:01'):gsub('assistant', 'user'))))
+  end)
+
+  it('does not take a broken value for one', function()
+    for _, at in ipairs({ 'a\\', 'a\\"', '\1', '","x":"' }) do
+      eq(nil, taught()(line('x', at)))
+    end
+    local whole = line('x', '10:01')
+    for size = 0, #whole - 1 do
+      eq(nil, taught()(whole:sub(1, size)))
+    end
+  end)
+
+  it('reads chunks that have no such value', function()
+    local match, learn = alike.new('"content":"', '"created_at":"')
+    learn(chunk('first'), 'first')
+    eq('x', match(chunk('x')))
+    eq(nil, match(line('x', '10:01')))
+  end)
+end)
+
+describe('an Ollama stream of lines that are alike', function()
+  it('gives the same events as one whose lines are not', function()
+    local lines = {
+      line('One', 1), line(' two', 2), line('', 3), line(' "three"\n', 4),
+      '{"model":"m","created_at":"5","message":{"role":"assistant","content":"",'
+        .. '"thinking":"hm"},"done":false}',
+      line(' four', 6), line(' five', 7), '', line(' end', 8, ',"done":true,"done_reason":"stop"'),
+    }
+    local function read(spaced)
+      local step, out = ollama.reader({ lost = function() end }), {}
+      for i, data in ipairs(lines) do
+        for _, event in ipairs(step('message', data .. (spaced and (' '):rep(i) or '')) or {}) do
+          out[#out + 1] = event
+        end
+      end
+      return out
+    end
+    eq(read(true), read(false))
+    eq(12, #read(false))
   end)
 end)
 

@@ -3,6 +3,7 @@
 --- They are lines of JSON. There is nothing to keep a client waiting with: a line of its own would
 --- be content, and an empty one breaks clients.
 
+local alike = require('protocol._alike')
 local json = require('px.json')
 local read = require('protocol._read')
 local reader = require('protocol.ollama._reader')
@@ -53,11 +54,19 @@ end
 --- @return px.Reader
 function M.reader(ctx)
   local state = reader.new(ctx)
+  local match, learn = alike.new('"content":"', '"created_at":"')
+  local last  -- Block of the text, when the last line was nothing else.
 
   return stops.behind(function(_, data)
     if not data then
       return state:close()
-    elseif state.done or not data:find('%S') then
+    elseif state.done then
+      return nil
+    end
+    local text = last and match(data)
+    if text and text ~= '' then
+      return { { kind = 'text', index = last, text = text } }
+    elseif not data:find('%S') then
       return nil
     end
     local body = json.decode(data)
@@ -68,7 +77,12 @@ function M.reader(ctx)
     end
     local events = {}
     state:take(events, body)
-    return events[1] and events or nil
+    local only = events[1]
+    last = only and not events[2] and only.kind == 'text' and not ctx.logprobs and only.index
+    if last then
+      learn(data, only.text)
+    end
+    return only and events or nil
   end, ctx.stops)
 end
 
