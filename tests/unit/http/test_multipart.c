@@ -45,8 +45,8 @@ static void test_a_field_is_found_whatever_stands_around_it(void **state)
         FIELD("model", "m\r\n") "--B--",
         FIELD("a", "1\r\n") FIELD("model", "m\r\n") FIELD("b", "") "\r\n--B--\r\n",
         FIELD("Model", "x\r\n") FIELD("model", "m\r\n") "--B--\r\nepilogue",
-        "--B\r\ncontent-type: text/plain\r\ncontent-disposition:form-data;name=model;\r\n"
-        "content-transfer-encoding: 8BIT\r\n\r\nm\r\n--B--",
+        ("--B\r\ncontent-type: text/plain\r\ncontent-disposition:form-data;name=model;\r\n"
+         "content-transfer-encoding: 8BIT\r\n\r\nm\r\n--B--"),
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
         struct px_str value = { 0 };
@@ -132,8 +132,8 @@ static void test_the_content_type_must_name_one_good_boundary(void **state)
         "multipart/form-data; boundary=\"B \"",
         "multipart/form-data; boundary=\"a{b\"",
         "",
-        "multipart/form-data; boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-        "aaaaaaaaaaaaaaaaaaaaaaaa",
+        ("multipart/form-data; boundary=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaa"),
     };
     static const char body[] = FIELD("model", "m\r\n") "--B--";
     struct px_str value;
