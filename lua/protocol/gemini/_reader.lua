@@ -12,6 +12,7 @@ local logprobs = require('protocol._logprobs')
 local media = require('protocol._media')
 local names = require('protocol.gemini._names')
 local partial = require('protocol.gemini._partial')
+local add_piece = require('protocol._pieces').add
 local proof = require('protocol.gemini._proof')
 local read = require('protocol._read')
 local usage = require('protocol.gemini._usage')
@@ -108,7 +109,7 @@ function Reader:text(events, part, text)
     end
   end
   if text ~= '' then
-    self.texts[#self.texts + 1] = text
+    add_piece(self.texts, text)
     self:add(events, 'text', text)
   end
 end

@@ -10,6 +10,7 @@ local finish = require('protocol.gemini._finish')
 local grounding = require('protocol.gemini._grounding')
 local logprobs = require('protocol._logprobs')
 local outgoing = require('protocol.gemini._outgoing')
+local add_piece = require('protocol._pieces').add
 local proof = require('protocol.gemini._proof')
 local usage = require('protocol.gemini._usage')
 
@@ -106,7 +107,7 @@ function on.text(self, event)
   if event.text == '' then
     return nil
   end
-  self.texts[#self.texts + 1] = event.text
+  add_piece(self.texts, event.text)
   if self.proof or event.logprobs then
     local part = json.object({ text = event.text, thoughtSignature = take_proof(self) })
     return parts(self, { part }, event.logprobs)

@@ -4,6 +4,7 @@ local alike = require('protocol._alike')
 local finish = require('protocol.gemini._finish')
 local json = require('px.json')
 local names = require('protocol.gemini._names')
+local add_piece = require('protocol._pieces').add
 local read = require('protocol._read')
 local reader = require('protocol.gemini._reader')
 local stops = require('protocol._stops')
@@ -126,7 +127,7 @@ function M.reader(ctx)
     end
     local text = state.open_kind == 'text' and match(data)
     if text and text ~= '' then
-      state.texts[#state.texts + 1] = text
+      add_piece(state.texts, text)
       return { { kind = 'text', index = state.open, text = text } }
     end
     local body = decode(data)
@@ -138,7 +139,7 @@ function M.reader(ctx)
     text = state.open_kind == 'text' and plain_text(body)
     if text then
       usage.merge(state.used, body.usageMetadata)
-      state.texts[#state.texts + 1] = text
+      add_piece(state.texts, text)
       if not state.reason then
         learn(data, text)
       end

@@ -7,6 +7,7 @@
 
 local errors = require('protocol.openai_responses.errors')
 local json = require('px.json')
+local add_piece = require('protocol._pieces').add
 local read = require('protocol._read')
 local shape = require('protocol.openai_responses._reply')
 local usage = require('protocol.openai_responses._usage')
@@ -206,7 +207,7 @@ function Writer:open(event)
 end
 
 function Writer:args(_, block, text)
-  block.pieces[#block.pieces + 1] = text
+  add_piece(block.pieces, text)
   self:event(block.call.custom and 'response.custom_tool_call_input.delta'
     or 'response.function_call_arguments.delta', block.place .. ',"delta":' .. encode(text))
 end
@@ -216,7 +217,7 @@ local add = {}
 
 function add.text(self, block, event)
   local kind = block.kind == 'refusal' and 'response.refusal.delta' or 'response.output_text.delta'
-  block.pieces[#block.pieces + 1] = event.text
+  add_piece(block.pieces, event.text)
   for _, one in ipairs(event.logprobs or {}) do
     block.likely = block.likely or {}
     table.insert(block.likely, one)
@@ -231,7 +232,7 @@ function add.thinking(self, block, event)
     self:event('response.reasoning_summary_part.added',
       block.place .. ',"part":{"type":"summary_text","text":""}')
   end
-  block.pieces[#block.pieces + 1] = event.text
+  add_piece(block.pieces, event.text)
   self:event('response.reasoning_summary_text.delta',
     block.place .. ',"delta":' .. encode(event.text))
 end
@@ -410,9 +411,9 @@ local function write_text(self, event)
     or text == '' or event.logprobs then
     return nil
   end
-  local number, pieces = self.number, block.pieces
+  local number = self.number
   self.number, self.written = number + 1, self.written + #text
-  pieces[#pieces + 1] = text
+  add_piece(block.pieces, text)
   return TEXT_HEAD .. number .. block.delta .. encode(text) .. TEXT_TAIL
 end
 
