@@ -12,14 +12,14 @@ local KEPT = {
   input = true, instructions = true, messages = true, modalities = true, model = true, n = true,
   options = true, prompt = true, previous_response_id = true, requests = true,
   response_format = true, stream = true, system = true, systemInstruction = true, text = true,
-  toolConfig = true, tools = true,
+  thread = true, toolConfig = true, tools = true,
 }
 
 -- Members inside others that are likewise.
 local KEPT_INSIDE = {
-  candidateCount = true, format = true, json_schema = true, responseJsonSchema = true,
-  responseMimeType = true, responseModalities = true, responseSchema = true, schema = true,
-  type = true,
+  candidateCount = true, format = true, json_schema = true, previous_message_id = true,
+  responseJsonSchema = true, responseMimeType = true, responseModalities = true,
+  responseSchema = true, schema = true, type = true,
 }
 
 -- Top members that hold what is said: of them only what adorns it goes.

@@ -183,6 +183,19 @@ describe('the Anthropic SDK', () => {
     assert.deepEqual(bodies(stage.an).map((body) => body.messages[1].content.map((b) => b.type)),
       [['thinking', 'text'], ['text']]);
   });
+
+  test('is told that there are no threads: what is said later needs what was said before',
+    async () => {
+      const refusal = anthropicError(400, 'invalid_request_error',
+        'thread: Extra inputs are not permitted');
+      stage.an.script(refusal, refusal);
+      const ask = { model: 'cl:claude-sonnet-4-6', max_tokens: 20, messages: HI };
+      for (const thread of [{ type: 'create' },
+        { type: 'continue', previous_message_id: 'msg_1' }]) {
+        await assert.rejects(anthropic().messages.create({ ...ask, thread }), { status: 400 });
+      }
+      assert.equal(stage.an.requests.length, 2);
+    });
 });
 
 describe('px.knowledge', () => {

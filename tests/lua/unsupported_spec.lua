@@ -131,6 +131,7 @@ end)
 -- A body, a path, what is removed (nil: it stays).
 local BODY = [[{
   "model": "m", "temperature": 0.5, "foo": 1, "tool_choice": "auto", "n": 2,
+  "thread": { "type": "continue", "previous_message_id": "msg_1" },
   "response_format": { "type": "json_object" }, "stream": true,
   "messages": [
     { "role": "user", "name": "me", "content": [
@@ -152,6 +153,7 @@ local REMOVED = {
   { 'foo', 'foo' },
   { 'tool_choice', 'tool_choice' },
   { 'model' }, { 'messages' }, { 'tools' }, { 'n' }, { 'stream' }, { 'response_format' },
+  { 'thread' }, { 'thread.previous_message_id' },
   { 'response_format.type' }, { 'generationConfig' }, { 'absent' },
   { 'messages.0.name', 'messages[*].name' },
   { 'messages.0.role' }, { 'messages.0.content' }, { 'messages.0' }, { 'messages.7.name' },
