@@ -2,7 +2,8 @@
 ---
 --- An upstream that answers 400 because it does not support a parameter is asked once more without
 --- it, and the parameter is left out of later requests to that model for an hour. A request whose
---- signed thoughts or forced tool are refused is asked once more too, but that is not remembered.
+--- signed thoughts, missing thoughts or forced tool are refused is asked once more too, but that is
+--- not remembered.
 --- Nothing has reached the client by then.
 
 local cache = require('px.cache').lists
@@ -200,6 +201,17 @@ local function signed_thoughts(q, at, body, text)
   return true
 end
 
+--- Anthropic refuses to think on after calls that were made without a thought, by another vendor.
+local function no_thoughts(q, at, text)
+  local thinking = at.protocol == 'anthropic'
+    and text:find('must start with a thinking block', 1, true) and at.body:get('thinking')
+  if type(thinking) ~= 'table' or thinking.type ~= 'enabled' then
+    return false
+  end
+  leave_out(q, at, 'thinking')
+  return true
+end
+
 --- Changes a request that was refused so that it may be asked once more.
 ---
 --- @param q table The request: see main.lua.
@@ -216,7 +228,8 @@ function M.after(q, at, status, text)
   local ok, body = pcall(at.body.json, at.body)
   if not ok or type(body) ~= 'table' then
     return false
-  elseif signed_thoughts(q, at, body, text) or forced_tool(q, at, text) then
+  elseif signed_thoughts(q, at, body, text) or no_thoughts(q, at, text)
+    or forced_tool(q, at, text) then
     return true
   end
   local all = unsupported_of(body, text)

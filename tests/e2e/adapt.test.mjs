@@ -184,6 +184,20 @@ describe('the Anthropic SDK', () => {
       [['thinking', 'text'], ['text']]);
   });
 
+  test('gets an answer where calls were made without a thought', async () => {
+    stage.an.script(say(stage.an, 'Fine'));
+    const tools = [{ name: 'f', input_schema: { type: 'object', properties: {} } }];
+    const { data, response } = await anthropic().messages.create({ model: 'cl:claude-sonnet-4-6',
+      max_tokens: 2000, thinking: { type: 'enabled', budget_tokens: 1024 }, tools, messages: [...HI,
+        { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'f', input: {} }] },
+        { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1',
+          content: 'Done' }] }] }).withResponse();
+    assert.equal(data.content[0].text, 'Fine');
+    assert.match(stage.an.refusals[0], /Expected `thinking`/);
+    assert.equal(response.headers.get('x-proxima-lost'), 'params.reasoning');
+    assert.deepEqual(bodies(stage.an).map((body) => body.thinking?.type), ['enabled', undefined]);
+  });
+
   test('is told that there are no threads: what is said later needs what was said before',
     async () => {
       const refusal = anthropicError(400, 'invalid_request_error',
