@@ -68,6 +68,16 @@ function M.count(value, param)
   return number
 end
 
+--- A number of answers: conversions give one, and more are refused, not ignored.
+---
+--- @param value any
+--- @param param string
+function M.one_answer(value, param)
+  if (M.count(value, param) or 1) > 1 then
+    M.bad(param .. ': one answer at a time', param)
+  end
+end
+
 --- A member that must be a table when it is there.
 ---
 --- @param value any

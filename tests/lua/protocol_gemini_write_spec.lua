@@ -284,11 +284,7 @@ describe('a Gemini request is written', function()
       'gemini-3-pro-preview').generationConfig.responseMimeType)
   end)
 
-  it('not with several answers, nor with images that Gemini does not read', function()
-    t.raises('one answer at a time', function()
-      local ok, err = pcall(write, { n = 2 })
-      assert(ok, err.message)
-    end)
+  it('not with images that Gemini does not read', function()
     t.raises('images of type image/gif', function()
       local ok, err = pcall(write, { turns = { { role = 'user', blocks = { { kind = 'image',
         media = 'image/png', data = 'R0lGODlhAQAB' } } } } })

@@ -123,13 +123,15 @@ describe('a call of a custom tool', function()
 end)
 
 describe('several answers', function()
-  it('are refused by name wherever one alone can be read', function()
-    local body = '{"model":"m","messages":[{"role":"user","content":"Hi"}],"n":2}'
-    for _, to in ipairs({ 'openai_chat', 'openai_responses', 'anthropic', 'gemini', 'ollama' }) do
-      local ctx = kit.context()
-      local request = kit.module('openai_chat', 'request').read(json.decode(body), ctx)
-      local ok, why = pcall(kit.module(to, 'request').write, request, ctx)
+  it('are refused by name where a conversion reads the request', function()
+    local read = kit.module('openai_chat', 'request').read
+    local body = '{"model":"m","messages":[{"role":"user","content":"Hi"}],"n":%s}'
+    for _, wrong in ipairs({ '2', '128', '0', '1.5', '"2"' }) do
+      local ok, why = pcall(read, json.decode(body:format(wrong)), kit.context())
       eq({ false, 400, 'n' }, { ok, why.status, why.param })
+    end
+    for _, right in ipairs({ '1', 'null' }) do
+      eq(1, #read(json.decode(body:format(right)), kit.context()).turns)
     end
   end)
 end)

@@ -427,9 +427,6 @@ function M.write(request, ctx)
   local state = {
     ctx = ctx, knowledge = knowledge, lost = lost, origin = ctx.origin or 'anthropic', caches = 0,
   }
-  if request.n and request.n > 1 then
-    bad('n: this upstream gives one answer at a time', 'n')
-  end
   local body = { model = ctx.model or request.model }
   local tools = write_tools(request, state)
   write_prompt(body, request, state)

@@ -118,9 +118,6 @@ end
 --- @return table body
 function M.write(request, ctx)
   local lost = read.losses(ctx)
-  if request.n and request.n > 1 then
-    bad('n: this upstream gives one answer at a time', 'n')
-  end
   local body = {}
   write_prompt(body, request, {
     ctx = ctx, knowledge = ctx.knowledge or {}, lost = lost, origin = ctx.origin or 'gemini',

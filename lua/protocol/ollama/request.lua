@@ -332,9 +332,6 @@ end
 function M.write(request, ctx)
   local lost = read.losses(ctx)
   local knowledge, settings = ctx.knowledge or {}, ctx.settings or {}
-  if request.n and json.tonumber(request.n) > 1 then
-    bad('n: this upstream gives one answer at a time', 'n')
-  end
   local body = {
     model = ctx.model or request.model,
     messages = outgoing.write(request, ctx, lost),

@@ -223,6 +223,7 @@ function M.read(body, ctx)
   if not messages or #messages == 0 then
     bad('messages must hold at least one message', 'messages')
   end
+  read.one_answer(body.n, 'n')
   local options = read.maybe_table(body.stream_options)
   ctx.images = true
   local request = {
@@ -245,7 +246,6 @@ function M.read(body, ctx)
     user = read.maybe_text(body.safety_identifier) or read.text(body.user, 'user'),
     metadata = read.table(body.metadata, 'metadata', 'an object'),
     service_tier = read.text(body.service_tier, 'service_tier'),
-    n = read.count(body.n, 'n'),
     stream = body.stream == true,
     include_usage = options.include_usage == true,
   }
@@ -374,9 +374,6 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  if request.n and request.n > 1 then
-    read.bad('n: one answer at a time', 'n')
-  end
   local lost = read.losses(ctx)
   local knowledge = ctx.knowledge or {}
   local tools, customs = tools_of.write(request, ctx, lost)

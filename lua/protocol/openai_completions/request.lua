@@ -41,11 +41,8 @@ end
 
 --- What a conversation cannot do.
 local function check(body, lost)
-  for _, name in ipairs({ 'n', 'best_of' }) do
-    if (read.count(body[name], name) or 1) > 1 then
-      bad(name .. ': one answer at a time', name)
-    end
-  end
+  read.one_answer(body.n, 'n')
+  read.one_answer(body.best_of, 'best_of')
   local suffix = read.text(body.suffix, 'suffix')
   if suffix and suffix ~= '' then
     bad('suffix: this upstream cannot fill in the middle', 'suffix')

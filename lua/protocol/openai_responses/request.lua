@@ -302,9 +302,6 @@ end
 --- @return table body
 function M.write(request, ctx)
   local lost, knowledge = read.losses(ctx), ctx.knowledge or {}
-  if request.n and request.n > 1 then
-    bad('n: this upstream gives one answer at a time', 'n')
-  end
   local body = { model = ctx.model or request.model }
   outgoing.write(body, request, ctx, lost)
   body.tools = tools.write(request, ctx, lost)

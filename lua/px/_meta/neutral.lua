@@ -116,7 +116,6 @@
 --- @field user? string
 --- @field metadata? table<string, string>
 --- @field service_tier? string
---- @field n? integer
 --- @field logprobs? integer How many alternatives to tell of each token; 0 for none but the token itself.
 --- @field stream? boolean
 --- @field include_usage? boolean
