@@ -106,8 +106,7 @@ local function run_rules(q)
   if control and control.deny then
     local deny = control.deny
     local code, own_code = refuse.code_of(deny.status, deny.code)
-    q.failed = code
-    q.status = refuse.answer(q.ex, q.speaks, {
+    refuse.request(q, {
       status = deny.status, exact = deny.status, message = deny.message,
       code = code, own_code = own_code, retry_after = deny.retry_after,
     })
@@ -224,9 +223,7 @@ local function ask(ex, op, client, path, provider, at)
   if not target and unnamed and not (provider or ex:header('model-provider')) then
     return images_audio.nowhere(q)
   elseif not target then
-    q.failed = 'not_found'
-    q.status = refuse.own(ex, op, 404, 'not_found', why)
-    return
+    return refuse.request(q, { status = 404, code = 'not_found', message = why })
   end
   if op.operation == 'count' then
     return count.run(q, target)

@@ -88,12 +88,10 @@ function M.collect(q, at)
   local ex = q.ex
   local text, code, words = ex:collect(UNARY_LIMIT)
   if not text then
-    q.failed = code
-    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
+    refuse.request(q, refuse.transfer(at.upstream, code, words))
     return nil
   elseif code then
-    q.failed = 'internal'
-    q.status = refuse.answer(ex, q.speaks, {
+    refuse.request(q, {
       status = 502, code = 'internal',
       message = ('The answer of the upstream %s is larger than 32 MiB.'):format(at.upstream.id),
     })
@@ -105,8 +103,6 @@ function M.collect(q, at)
   end
   return body, text
 end
-
-M.nonsense = sink.nonsense
 
 --- Answers with a whole body.
 function M.whole_body(q, ctx, body)
@@ -159,8 +155,7 @@ function M.relay(q, at, status)
   elseif code == 'protocol' then
     sink.nonsense(q, at, words)
   else
-    q.failed = code
-    q.status = refuse.answer(ex, q.speaks, refuse.transfer(at.upstream, code, words))
+    refuse.request(q, refuse.transfer(at.upstream, code, words))
   end
 end
 
@@ -177,8 +172,7 @@ local function judge(q, ctx, seen, ended)
     local events = read(event[1], event[2])
     for j = 1, events and #events or 0 do
       if events[j].kind == 'error' then
-        q.failed = events[j].code
-        q.status = refuse.answer(q.ex, q.speaks, sink.failure_of(q, events[j]))
+        refuse.request(q, sink.failure_of(q, events[j]))
         return false
       elseif not sink.NO_CONTENT[events[j].kind] then
         return true

@@ -148,7 +148,7 @@ local function run_rules(q, at)
   })
   local control = rules.run('attempt', subject, object)
   if control then
-    q.status = refuse.answer(q.ex, q.speaks, control.deny)
+    refuse.request(q, control.deny)
     return false
   end
   for name, value in pairs(signs) do
@@ -186,8 +186,7 @@ local function refused(q, at, status, text)
   local ex = q.ex
   local headers = ex:reply_headers()
   if status < 400 then
-    q.failed = 'internal'
-    q.status = refuse.answer(ex, q.speaks, {
+    refuse.request(q, {
       status = 502, code = 'internal', upstream_status = status,
       message = ('The upstream %s redirects (%d); redirects are not followed.')
         :format(at.upstream.id, status),
@@ -196,28 +195,24 @@ local function refused(q, at, status, text)
   end
   if status == 407 then
     -- A proxy on the way wants to know us: nothing that the client could do about it.
-    q.failed = 'connect'
-    q.status = refuse.answer(ex, q.speaks,
+    return refuse.request(q,
       refuse.transfer(at.upstream, 'connect', 'the proxy refuses its user (407)'))
-    return
   end
   local failure = refuse.read(route.protocol(at.protocol), status, text, headers, at.account)
-  q.failed = failure.code
   local body = json.decode(text)
   if at.protocol == q.protocol and status ~= 401 and type(body) == 'table'
     and type(body.error) == 'table' then
-    q.status = status
+    q.status, q.failed = status, failure.code
     return refuse.pass(ex, failure, status, text, headers, at.account)
   end
-  q.status = refuse.answer(ex, q.speaks, failure)
+  refuse.request(q, failure)
 end
 
 local function from_engine(q, target, at)
   local ctx = M.context(q, target, q.protocol, q.protocol)
   local request, failure = read_request(q, ctx)
   if not request then
-    q.status = refuse.answer(q.ex, q.speaks, failure)
-    return
+    return refuse.request(q, failure)
   end
   request.model = target.model
   if rules.attempt and not run_rules(q, at) then
@@ -231,13 +226,9 @@ end
 --- There is no answer: the upstream gave none, or the client's upload broke off.
 local function no_answer(q, at, code, text, own)
   if code == 'upload' then
-    q.failed = refuse.code_of(own)
-    q.status = refuse.own(q.ex, q.op, own, q.failed, text)
-    return
+    return refuse.request(q, { status = own, code = refuse.code_of(own), message = text })
   end
-  q.failed = code
-  q.status = refuse.answer(q.ex, q.speaks, refuse.transfer(at.upstream, code,
-    refuse.without_secret(text, at.account)))
+  refuse.request(q, refuse.transfer(at.upstream, code, refuse.without_secret(text, at.account)))
 end
 
 --- Sends a request that is ready, after the `attempt` rules and the provider's last word.
@@ -280,7 +271,7 @@ function M.exchange(q, at, quietly)
 end
 
 local function send(q, target, at)
-  local ex, ctx = q.ex, nil
+  local ctx
   if at.protocol == q.protocol then
     if q.kept then
       stored.spell_out(q)
@@ -293,8 +284,7 @@ local function send(q, target, at)
     local failure
     at.body, ctx, failure = convert(q, target, at.protocol)
     if failure then
-      q.status = refuse.answer(ex, q.speaks, failure)
-      return
+      return refuse.request(q, failure)
     end
     at.ctx = ctx
   end
@@ -347,9 +337,9 @@ function M.run(q, target)
   local account = q.keeper and stored.account(q, upstream)
     or upstreams.account(upstream, target.model)
   if not account then
-    q.status = refuse.own(q.ex, q.op, 503, 'overloaded',
-      upstreams.why_none(upstream, target.model))
-    return
+    return refuse.request(q, {
+      status = 503, code = 'overloaded', message = upstreams.why_none(upstream, target.model),
+    })
   end
   local protocol = upstream.urls[q.protocol] and q.protocol or upstream.first
   local at = {

@@ -79,9 +79,7 @@ end
 function M.run(q, target)
   local request, failure = attempt.read(q)
   if not request then
-    q.failed = failure.code
-    q.status = refuse.answer(q.ex, q.speaks, failure)
-    return
+    return refuse.request(q, failure)
   end
   local text, tokens = ask(q, target)
   if q.status then

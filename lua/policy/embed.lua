@@ -7,6 +7,7 @@ local estimate = require('protocol._estimate')
 local json = require('px.json')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
+local sink = require('policy.sink')
 local upstreams = require('policy.upstreams')
 
 local M = {}
@@ -14,11 +15,6 @@ local M = {}
 --- The same form of the answer for the same form of the question.
 local function is_single(q)
   return q.single or q.path:find('/api/embeddings$') ~= nil
-end
-
-local function refused(q, failure)
-  q.failed = failure.code
-  q.status = refuse.answer(q.ex, q.speaks, failure)
 end
 
 local function url_of(upstream, model, single)
@@ -61,7 +57,7 @@ local function convert(q, at, target)
     ctx.packed = result.packed
     return ctx, result
   elseif type(result) == 'table' and result.status then
-    return refused(q, {
+    return refuse.request(q, {
       status = result.status, code = 'bad_request', message = result.message, param = result.param,
     })
   end
@@ -77,7 +73,7 @@ local function give(q, at, ctx, request)
   if not ok and type(reply) ~= 'table' then
     error(reply, 0)
   elseif not ok or #reply.vectors ~= #request.inputs then
-    return answer.nonsense(q, at, 'vectors that do not fit the texts: ' .. text:sub(1, 100))
+    return sink.nonsense(q, at, 'vectors that do not fit the texts: ' .. text:sub(1, 100))
   end
   reply.input = reply.input or estimate.text(table.concat(request.inputs))
   q.usage = {
@@ -96,12 +92,12 @@ function M.run(q, target)
   local embeds = upstream.type.embeds
   local account = embeds and upstreams.account(upstream, target.model)
   if not embeds or not q.speaks.embed then
-    return refused(q, {
+    return refuse.request(q, {
       status = 400, code = 'unsupported',
       message = ('The provider %s makes no embeddings.'):format(upstream.id),
     })
   elseif not account then
-    return refused(q, {
+    return refuse.request(q, {
       status = 503, code = 'overloaded', message = upstreams.why_none(upstream, target.model),
     })
   end

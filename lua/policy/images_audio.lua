@@ -6,6 +6,7 @@ local attempt = require('policy.attempt')
 local json = require('px.json')
 local refuse = require('policy.refuse')
 local rules = require('policy.rules')
+local sink = require('policy.sink')
 local upstreams = require('policy.upstreams')
 
 local M = {}
@@ -48,11 +49,6 @@ function M.upload(ex)
     return nil, 'The upload is not valid multipart/form-data: ' .. why
   end
   return setmetatable({ ex = ex, upload = true, late = why == 'late' }, Upload)
-end
-
-local function refused(q, failure)
-  q.failed = failure.code
-  q.status = refuse.answer(q.ex, q.speaks, failure)
 end
 
 --- The account for a model; for one that is not named, the first.
@@ -119,7 +115,7 @@ local function give(q, at, status)
   local ex = q.ex
   local kind = (ex:reply_header('content-type') or ''):lower()
   if kind:find('text/html', 1, true) then
-    return answer.nonsense(q, at, 'a page: ' .. (ex:collect(1000) or ''):sub(1, 100))
+    return sink.nonsense(q, at, 'a page: ' .. (ex:collect(1000) or ''):sub(1, 100))
   end
   local framing = framing_of(kind)
   ex:release()
@@ -138,9 +134,9 @@ local function give(q, at, status)
     q.failed = code
     ex:abort()
   elseif code == 'protocol' and framing == 'json' then
-    answer.nonsense(q, at, words)
+    sink.nonsense(q, at, words)
   else
-    refused(q, refuse.transfer(at.upstream, code, words))
+    refuse.request(q, refuse.transfer(at.upstream, code, words))
   end
 end
 
@@ -151,7 +147,7 @@ end
 function M.run(q, target)
   local upstream = target.upstream
   if upstream.type.images_audio ~= q.protocol then
-    return refused(q, {
+    return refuse.request(q, {
       status = 400, code = 'unsupported',
       message = q.body.late and LATE
         or ('The provider %s has no %s.'):format(upstream.id, q.op.place),
@@ -159,12 +155,14 @@ function M.run(q, target)
   end
   local account = account_of(target)
   if not account then
-    return refused(q, {
+    return refuse.request(q, {
       status = 503, code = 'overloaded', message = upstreams.why_none(upstream, target.model),
     })
   end
   if target.model ~= q.asked and not rename(q, target.model) then
-    return refused(q, { status = 400, code = 'bad_request', param = 'model', message = LATE })
+    return refuse.request(q, {
+      status = 400, code = 'bad_request', param = 'model', message = LATE,
+    })
   end
   local at = {
     upstream = upstream, account = account, protocol = q.protocol, model = target.model,
@@ -181,7 +179,7 @@ end
 
 --- No provider was found for a request that names no model.
 function M.nowhere(q)
-  refused(q, {
+  refuse.request(q, {
     status = 400, code = 'bad_request', param = 'model',
     message = q.body.late and LATE or 'model is missing, and there is no default provider.',
   })

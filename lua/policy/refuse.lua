@@ -96,6 +96,15 @@ function M.code_of(status, given)
   return CODES[status] or (status >= 500 and 'internal' or 'bad_request'), given
 end
 
+--- Answers a request with a failure, and notes for its record that it failed.
+---
+--- @param q table The request: see main.lua.
+--- @param failure px.Failure
+function M.request(q, failure)
+  q.failed = failure.code
+  q.status = M.answer(q.ex, q.speaks, failure)
+end
+
 --- The gateway's own refusal.
 function M.own(ex, op, status, code, message, extra)
   return M.answer(ex, M.protocol_of(ex, op), { status = status, code = code, message = message },

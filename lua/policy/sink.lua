@@ -91,8 +91,7 @@ end
 --- @param words string What came, or what is wrong with it.
 function M.nonsense(q, at, words)
   complain(q, words)
-  q.failed = 'internal'
-  q.status = refuse.answer(q.ex, q.speaks, {
+  refuse.request(q, {
     status = 502, code = 'internal',
     message = ('The upstream %s answered with nonsense; the log quotes it.'):format(at.upstream.id),
   })
@@ -169,8 +168,7 @@ local function stream_sink(q, ctx)
       held[#held + 1] = events[i]
       if kind == 'error' then
         over = true
-        q.failed = events[i].code
-        q.status = refuse.answer(ex, q.speaks, M.failure_of(q, events[i]))
+        refuse.request(q, M.failure_of(q, events[i]))
         return false
       elseif not NO_CONTENT[kind] then
         for j = i + 1, #events do
@@ -233,8 +231,7 @@ local function unary_sink(q, ctx)
     for i = 1, #events do
       if events[i].kind == 'error' then
         over = true
-        q.failed = events[i].code
-        q.status = refuse.answer(ex, q.speaks, M.failure_of(q, events[i]))
+        refuse.request(q, M.failure_of(q, events[i]))
         return false
       end
       all[#all + 1] = events[i]

@@ -293,6 +293,13 @@ describe('a done rule', () => {
     await stage.gw.logged(/DONE-RECORD left \S+ gpt-4o/, { from });
     held.open();
   });
+
+  test('sees that a request which cannot be converted has failed', async () => {
+    const from = stage.gw.log.length;
+    const reply = await chat('an:claude-sonnet-4-6', { n: 2 });
+    assert.equal(reply.status, 400);
+    await stage.gw.logged(/DONE-RECORD failed 400 \S+ an\/claude-sonnet-4-6 bad_request/, { from });
+  });
 });
 
 describe('a bad rule costs at most its request', () => {
