@@ -6,6 +6,7 @@ local knowledge = require('policy.knowledge')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local upstreams = require('policy.upstreams')
+local unescape = require('px.url').unescape
 
 local M = {}
 
@@ -60,14 +61,8 @@ function OPERATIONS.models(ex, op, provider, reply)
   end
 end
 
---- SDKs escape the slashes, spaces and brackets of a name in a path.
-local function unescape(id)
-  return (id:gsub('%%(%x%x)', function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
-end
-
 function OPERATIONS.model(ex, op, provider, reply, id)
+  -- SDKs escape the slashes, spaces and brackets of a name in a path.
   answer_one(ex, op, provider, unescape(id), reply.model)
 end
 

@@ -8,6 +8,7 @@ local core = require('px.core')
 local crypto = require('px.crypto')
 local json = require('px.json')
 local transfer = require('px.transfer')
+local url = require('px.url')
 
 local M = {}
 
@@ -42,12 +43,6 @@ local function key_of(upstream)
   return upstream.list_key
 end
 
-local function escape(text)
-  return (text:gsub('[^%w%-._~]', function(c)
-    return ('%%%02X'):format(c:byte())
-  end))
-end
-
 --- What to add to the query for the page behind this one; nil after the last.
 local function behind(lists, body)
   local name, value
@@ -55,7 +50,7 @@ local function behind(lists, body)
     name, value = lists.next(body)
   end
   if type(value) == 'string' and value ~= '' and #value <= CURSOR_MAX then
-    return ('&%s=%s'):format(name, escape(value))
+    return ('&%s=%s'):format(name, url.escape(value))
   end
 end
 

@@ -14,6 +14,7 @@ local json = require('px.json')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local upstreams = require('policy.upstreams')
+local escape = require('px.url').escape
 
 local M = {}
 
@@ -216,11 +217,8 @@ local function ask(ex, op, method, upstream, account, rest, query)
   if not url or not account then
     return false
   end
-  local path = rest:gsub('[^%w%-._~/]', function(c)
-    return ('%%%02X'):format(c:byte())
-  end)
   forward.send(ex, upstream, account, {
-    method = method, url = url .. '/' .. path .. (query ~= '' and '?' .. query or ''),
+    method = method, url = url .. '/' .. escape(rest, '/') .. (query ~= '' and '?' .. query or ''),
     headers = account.headers,
   })
   return true

@@ -5,6 +5,7 @@ local core = require('px.core')
 local glob = require('px.glob')
 local lists = require('policy.lists')
 local settings = require('px.settings')
+local escape = require('px.url').escape
 
 local M = {}
 
@@ -173,9 +174,7 @@ end
 function M.place(url, model)
   if url:find('{model}', 1, true) then
     url = url:gsub('{model}', function()
-      return (model:gsub('[^%w%-._~/:]', function(c)
-        return ('%%%02X'):format(c:byte())
-      end))
+      return escape(model, '/:')
     end)
   end
   return url

@@ -1,8 +1,9 @@
 --- Media types and data URLs.
 
-local M = {}
+local crypto = require('px.crypto')
+local unescape = require('px.url').unescape
 
-local ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+local M = {}
 
 -- First characters of well-known files in base64, and what they are.
 local MAGIC = {
@@ -12,40 +13,14 @@ local MAGIC = {
   { 'JVBERi0', 'application/pdf' },
 }
 
-local function digit(value)
-  return ALPHABET:sub(value + 1, value + 1)
-end
-
---- @param bytes string
---- @return string
-function M.base64(bytes)
-  local out = {}
-  for i = 1, #bytes, 3 do
-    local a, b, c = bytes:byte(i, i + 2)
-    local bits = a * 65536 + (b or 0) * 256 + (c or 0)
-    out[#out + 1] = digit(math.floor(bits / 262144)) .. digit(math.floor(bits / 4096) % 64)
-      .. (b and digit(math.floor(bits / 64) % 64) or '=') .. (c and digit(bits % 64) or '=')
-  end
-  return table.concat(out)
-end
+M.base64 = crypto.base64
 
 --- Undoes base64; characters that do not belong are skipped.
 ---
 --- @param text string
 --- @return string
 function M.unbase64(text)
-  local out, bits, count = {}, 0, 0
-  for char in text:gmatch('[%w+/]') do
-    bits = bits * 64 + ALPHABET:find(char, 1, true) - 1
-    count = count + 6
-    if count >= 8 then
-      count = count - 8
-      local unit = 2 ^ count
-      out[#out + 1] = string.char(math.floor(bits / unit))
-      bits = bits % unit
-    end
-  end
-  return table.concat(out)
+  return crypto.unbase64(text) or crypto.unbase64((text:gsub('[^%w+/]', ''))) or ''
 end
 
 --- Takes a data URL apart.
@@ -64,17 +39,10 @@ function M.parse(url)
   local head, data = url:sub(6, comma - 1), url:sub(comma + 1)
   local media = head:match('^[^;]*'):lower()
   if head:lower():find(';base64', 1, true) then
-    if data:find('%', 1, true) then
-      data = data:gsub('%%(%x%x)', function(hex)
-        return string.char(tonumber(hex, 16))
-      end)
-    end
+    data = data:find('%', 1, true) and unescape(data) or data
     return media ~= '' and media or 'text/plain', data
   end
-  data = data:gsub('%%(%x%x)', function(hex)
-    return string.char(tonumber(hex, 16))
-  end)
-  return media ~= '' and media or 'text/plain', M.base64(data)
+  return media ~= '' and media or 'text/plain', M.base64(unescape(data))
 end
 
 --- The true type of a medium: by its first bytes where they are known, else as declared.

@@ -6,6 +6,7 @@
 
 local json = require('px.json')
 local read = require('protocol._read')
+local unescape = require('px.url').unescape
 
 local M = {}
 
@@ -54,9 +55,7 @@ local function resolve(root, pointer)
   end
   local at = root
   for step in pointer:sub(2):gmatch('[^/]+') do
-    step = step:gsub('%%(%x%x)', function(hex)
-      return string.char(tonumber(hex, 16))
-    end):gsub('~1', '/'):gsub('~0', '~')
+    step = unescape(step):gsub('~1', '/'):gsub('~0', '~')
     local list = type(at) == 'table' and json.is_array(at)
     at = type(at) == 'table' and at[list and tonumber(step) and tonumber(step) + 1 or step]
     if type(at) ~= 'table' then

@@ -10,6 +10,7 @@ local names = require('protocol.gemini._names')
 local outgoing = require('protocol.gemini._outgoing')
 local read = require('protocol._read')
 local tools = require('protocol.gemini._tools')
+local unescape = require('px.url').unescape
 
 local M = {}
 
@@ -49,10 +50,7 @@ local VERBS = {
 --- @return table? found operation, model, stream; `array`: the stream is to be one JSON array;
 ---   `single`: one text is embedded. Nil for a verb that is not known.
 function M.locate(rest, query)
-  rest = rest:gsub('%%(%x%x)', function(hex)
-    return string.char(tonumber(hex, 16))
-  end)
-  local model, verb = rest:match('^(.+):([^:]*)$')
+  local model, verb = unescape(rest):match('^(.+):([^:]*)$')
   local found = model and VERBS[verb]
   if not found then
     return nil
