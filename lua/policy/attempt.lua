@@ -19,14 +19,6 @@ local M = {}
 
 local REFUSAL_LIMIT = 1024 * 1024
 
-local function copy(from)
-  local out = {}
-  for key, value in pairs(from) do
-    out[key] = value
-  end
-  return out
-end
-
 --- What the conversion of one request knows, and where it says what it lost.
 function M.context(q, target, from, to)
   local losses, seen = {}, {}
@@ -134,7 +126,7 @@ local function run_rules(q, at)
     return true
   end
   q.tags, q.state = q.tags or {}, q.state or {}
-  at.headers, at.asked_url = copy(at.headers), at.url
+  at.headers, at.asked_url = json.copy(at.headers), at.url
   local signs = {}
   for name in pairs(at.headers) do
     if name:find('auth') or name:find('key') or name:find('token') then
@@ -169,7 +161,7 @@ end
 
 --- Lets the provider have its last word.
 local function shape(q, at)
-  at.headers = copy(at.headers)
+  at.headers = json.copy(at.headers)
   local shaped = {
     url = at.url, headers = at.headers, protocol = at.protocol, model = at.model,
     account = at.account.name, path = q.protocol == at.protocol and q.path or nil,

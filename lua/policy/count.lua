@@ -36,14 +36,6 @@ local function ask_of(q, target, counts)
     route.protocol(counts.protocol).count.write(written, target.model)))
 end
 
-local function options_of(account)
-  local out = { timeout = ANSWER_SECONDS }
-  for name, value in pairs(account.options) do
-    out[name] = value
-  end
-  return out
-end
-
 --- Asks the provider. Gives the answer's text and the count, or nothing.
 local function ask(q, target)
   local upstream = target.upstream
@@ -56,10 +48,12 @@ local function ask(q, target)
   local function url_of(model)
     return upstreams.place(upstream.base .. counts.path, model)
   end
+  local options = json.copy(account.options)
+  options.timeout = ANSWER_SECONDS
   local at = {
     upstream = upstream, account = account, protocol = counts.protocol, model = target.model,
     headers = account.headers, url_of = url_of, url = url_of(target.model), body = body,
-    options = options_of(account),
+    options = options,
   }
   q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
   q.signed_by = account

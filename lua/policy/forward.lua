@@ -1,6 +1,7 @@
 --- Requests that go on as they are: any path and body, signed with the account's key, to an API
 --- that the gateway does not know.
 
+local json = require('px.json')
 local refuse = require('policy.refuse')
 
 local M = {}
@@ -13,10 +14,8 @@ local HEADERS = { ['access-control-allow-origin'] = '*' }
 --- @param account table
 --- @param to { method: string, url: string, headers: table<string, string> }
 function M.send(ex, upstream, account, to)
-  local options = { method = to.method }
-  for name, value in pairs(account.stream_options) do
-    options[name] = value
-  end
+  local options = json.copy(account.stream_options)
+  options.method = to.method
   local status, code, text, own = ex:send(to.url, to.headers, ex:upload() or ex:body(), options)
   local protocol = refuse.protocol_of(ex)
   if code == 'upload' then

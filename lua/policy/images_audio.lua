@@ -70,10 +70,7 @@ local function rename(q, name)
 end
 
 local function headers_of(q, account)
-  local headers = {}
-  for name, value in pairs(account.headers) do
-    headers[name] = value
-  end
+  local headers = json.copy(account.headers)
   headers.accept = q.ex:header('accept') or '*/*'
   if q.body.upload then
     headers['content-type'] = q.ex:header('content-type')

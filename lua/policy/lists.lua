@@ -56,10 +56,8 @@ end
 
 --- One page: its models, and what to add to the query for the next one.
 local function page(upstream, account, more)
-  local options = { timeout = ANSWER_SECONDS }
-  for name, value in pairs(account.options) do
-    options[name] = value
-  end
+  local options = json.copy(account.options)
+  options.timeout = ANSWER_SECONDS
   local lists = upstream.type.lists
   local reply, err = transfer.fetch(upstream.base .. lists.path .. more, account.headers, nil,
     options)

@@ -25,10 +25,8 @@ function M.relayed(q, headers)
   if not lost then
     return headers
   end
-  local out = { ['x-proxima-lost'] = lost }
-  for name, value in pairs(headers) do
-    out[name] = value
-  end
+  local out = json.copy(headers)
+  out['x-proxima-lost'] = lost
   return out
 end
 

@@ -5,6 +5,7 @@
 
 local core = require('px.core')
 local glob = require('px.glob')
+local json = require('px.json')
 local near = require('px.near')
 local settings = require('px.settings')
 
@@ -220,10 +221,7 @@ function M.over(known, subject)
     local entry = entries[i]
     if holds(entry, about) then
       if not out then
-        out, said, refuses = {}, {}, {}
-        for name, value in pairs(known) do
-          out[name] = value
-        end
+        out, said, refuses = json.copy(known), {}, {}
       end
       for name, value in pairs(entry.says) do
         if name == 'refuses' then

@@ -6,16 +6,9 @@
 --- may come again in a later step. The turns that came in are left as they are.
 
 local ids = require('protocol._ids')
+local json = require('px.json')
 
 local M = {}
-
-local function copy(block)
-  local out = {}
-  for key, value in pairs(block) do
-    out[key] = value
-  end
-  return out
-end
 
 local function is_empty(block, blank)
   if block.kind ~= 'text' and block.kind ~= 'refusal' then
@@ -62,7 +55,7 @@ local function take_calls(turn, state)
     if block.kind ~= 'tool_call' then
       blocks[#blocks + 1] = block
     elseif id == '' or last_at[id] == i then
-      local call = copy(block)
+      local call = json.copy(block)
       local base = ids.call(id ~= '' and id or 'call ' .. state.count)
       call.id = base
       local n = 2
@@ -109,7 +102,7 @@ local function take_results(turn, place, state, lost)
         end
       end
       if found then
-        local result = copy(block)
+        local result = json.copy(block)
         result.id, result.name = found.call.id, found.call.name
         found.result, found.place = result, place
       else
