@@ -9,6 +9,8 @@ local LETTERS_PER_TOKEN, SIGNS_PER_TOKEN = 4.4, 3.5
 -- Letters of two bytes (Greek, Cyrillic, …) make shorter tokens, those of three (Chinese, …) about
 -- one each, those of four (emoji) two.
 local OF_TWO, OF_THREE, OF_FOUR = 0.5, 1, 2
+-- Of an answer, whatever it is made of: it is counted while it passes.
+local BYTES_PER_TOKEN = 4
 local PER_MEDIUM = 1000
 local PER_TURN = 4
 
@@ -57,6 +59,15 @@ end
 --- @return integer
 function M.text(text)
   return math.ceil(weigh(text, LETTERS_PER_TOKEN))
+end
+
+--- The usage of an answer whose upstream told none.
+---
+--- @param ctx px.Context
+--- @param bytes integer Of what was said.
+--- @return px.Event
+function M.used(ctx, bytes)
+  return { input = ctx.estimate or 0, output = math.ceil(bytes / BYTES_PER_TOKEN) }
 end
 
 --- @param request px.Request

@@ -5,6 +5,7 @@
 
 local json = require('px.json')
 local errors = require('protocol.anthropic.errors')
+local estimate = require('protocol._estimate')
 local finish = require('protocol.anthropic._finish')
 local ids = require('protocol._ids')
 local signature = require('protocol._signature')
@@ -222,8 +223,7 @@ local function write_end(self)
   while self.queue[1] do
     out[#out + 1] = drain(self) .. close(self)
   end
-  local used = self.used
-    or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) }
+  local used = self.used or estimate.used(self.ctx, self.written)
   out[#out + 1] = 'event: message_delta\ndata: ' .. encode({
     type = 'message_delta',
     delta = {

@@ -1,27 +1,5 @@
---- Counting tokens as Anthropic does: what of a request is asked, and the answer.
+--- Counting tokens as Anthropic does.
 
-local read = require('protocol._read')
-
-local M = {}
-
-local KEPT = { 'model', 'messages', 'system', 'tools', 'tool_choice', 'thinking', 'output_config' }
-
---- Makes the question of a request that request.write made.
----
---- @param body table
---- @return table
-function M.write(body)
-  local out = {}
-  for _, name in ipairs(KEPT) do
-    out[name] = body[name]
-  end
-  return out
-end
-
---- @param body table
---- @return integer? tokens
-function M.read(body)
-  return read.maybe_number(body.input_tokens)
-end
-
-return M
+return require('protocol._count')({
+  'model', 'messages', 'system', 'tools', 'tool_choice', 'thinking', 'output_config',
+})

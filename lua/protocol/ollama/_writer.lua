@@ -6,6 +6,7 @@
 local json = require('px.json')
 local arguments = require('protocol.ollama._arguments')
 local errors = require('protocol.ollama.errors')
+local estimate = require('protocol._estimate')
 local logprobs = require('protocol._logprobs')
 local metrics = require('protocol.ollama._metrics')
 
@@ -157,8 +158,7 @@ end
 
 local function write_end(self)
   local out = drain(self, true) or ''
-  local used = self.used
-    or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) }
+  local used = self.used or estimate.used(self.ctx, self.written)
   local line = metrics.line(self.ctx, self.model)
   if self.generate then
     line.response = ''

@@ -2,6 +2,7 @@
 
 local json = require('px.json')
 local errors = require('protocol.ollama.errors')
+local estimate = require('protocol._estimate')
 local fold = require('protocol._fold')
 local ids = require('protocol._ids')
 local logprobs = require('protocol._logprobs')
@@ -98,9 +99,8 @@ function M.write(events, ctx)
     return body
   end
   local message = write_message(folded, ctx)
-  local used = folded.usage or {
-    input = ctx.estimate, output = math.ceil((#message.content + #(message.thinking or '')) / 4),
-  }
+  local used = folded.usage
+    or estimate.used(ctx, #message.content + #(message.thinking or ''))
   local line = place(metrics.line(ctx, folded.model), message, ctx)
   local likely = logprobs.folded(folded.blocks)
   line.logprobs = likely and logprobs.openai(likely) or nil

@@ -5,6 +5,7 @@
 local json = require('px.json')
 local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
+local estimate = require('protocol._estimate')
 local finish = require('protocol.openai_chat._finish')
 local logprobs = require('protocol._logprobs')
 local signature = require('protocol._signature')
@@ -84,11 +85,12 @@ local on = {}
 function on.text(self, event)
   if event.text == '' then
     return nil
-  elseif event.logprobs then
+  end
+  self.written = self.written + #event.text
+  if event.logprobs then
     return self.text_head .. encode(event.text) .. '},"logprobs":'
       .. encode(M.logprobs(event.logprobs)) .. ',"finish_reason":null}]' .. self.tail
   end
-  self.written = self.written + #event.text
   return self.text_head .. encode(event.text) .. self.delta_tail
 end
 
@@ -104,6 +106,7 @@ function on.thinking(self, event)
 end
 
 function on.refusal(self, event)
+  self.written = self.written + #event.text
   return chunk(self, { refusal = event.text })
 end
 
@@ -202,8 +205,7 @@ local function write_end(self)
   out = out .. self.delta_head .. '{},"finish_reason":"' .. finish.write(self.reason or 'stop')
     .. '"}]' .. self.tail
   if self.ctx.include_usage then
-    local used = self.used
-      or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) }
+    local used = self.used or estimate.used(self.ctx, self.written)
     out = out .. self.head .. '],"usage":' .. encode(usage.write(used)) .. '}\n\n'
   end
   return out .. 'data: [DONE]\n\n'

@@ -2,6 +2,7 @@
 
 local chat = require('protocol.openai_chat.stream')
 local errors = require('protocol.openai_chat.errors')
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local reply = require('protocol.openai_completions.reply')
 local usage = require('protocol.openai_chat._usage')
@@ -66,9 +67,10 @@ end
 function Writer:finish()
   local reason = self.reason == 'tool' and 'stop' or self.reason or 'stop'
   local out = self:open() .. self:chunk('', reason)
-  if self.ctx.include_usage and self.used then
+  if self.ctx.include_usage then
     local body = reply.head(self.ctx, self.model)
-    body.choices, body.usage = json.array(), usage.write(self.used)
+    body.choices = json.array()
+    body.usage = usage.write(self.used or estimate.used(self.ctx, self.written))
     out = out .. frame(body)
   end
   return out .. 'data: [DONE]\n\n'
@@ -81,6 +83,7 @@ function on.start(self, event)
 end
 
 function on.text(self, event)
+  self.written = self.written + #event.text
   return event.text ~= '' and self:open() .. self:chunk(event.text) or nil
 end
 on.refusal = on.text
@@ -112,7 +115,7 @@ local LOST = {
 --- @param ctx px.Context
 --- @return px.Writer
 function M.writer(ctx)
-  local self = setmetatable({ ctx = ctx }, Writer)
+  local self = setmetatable({ ctx = ctx, written = 0 }, Writer)
   return function(event)
     if self.over then
       return nil

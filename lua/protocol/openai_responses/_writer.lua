@@ -6,6 +6,7 @@
 --- whether its last item is complete.
 
 local errors = require('protocol.openai_responses.errors')
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local add_piece = require('protocol._pieces').add
 local read = require('protocol._read')
@@ -350,8 +351,7 @@ function Writer:finish()
   local body = self.response
   local kind = shape.finish(body, self.reason)
   body.output = json.array(self.output)
-  body.usage = usage.write(self.used
-    or { input = self.ctx.estimate or 0, output = math.ceil(self.written / 4) })
+  body.usage = usage.write(self.used or estimate.used(self.ctx, self.written))
   if self.ctx.keep and kind ~= 'response.failed' then
     self.ctx.keep(body)
   end
