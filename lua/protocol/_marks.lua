@@ -4,6 +4,8 @@
 --- OpenRouter takes Anthropic's own `cache_control`. All others keep what they like: there a mark
 --- is lost, and told so.
 
+local system = require('protocol._system')
+
 local M = {}
 
 --- How many marks a request may have.
@@ -44,6 +46,26 @@ function M.put(marks, part, block, path)
   end
   marks.left = marks.left - 1
   part[marks.member] = marks.member == 'cache_control' and block.cache or { mode = 'explicit' }
+end
+
+--- Writes a system prompt: as one text, or as parts where some are marked.
+---
+--- @param marks px.Marks
+--- @param blocks? px.Block[]
+--- @param make fun(text: string): table The part that a text becomes.
+--- @return string? text
+--- @return table[]? parts
+function M.system(marks, blocks, make)
+  local parts, texts, plain = {}, {}, true
+  for i, block in ipairs(system.told(blocks, marks.lost)) do
+    parts[i], texts[i] = make(block.text), block.text
+    M.put(marks, parts[i], block, 'system.cache')
+    plain = plain and M.none_on(parts[i])
+  end
+  if not plain then
+    return nil, parts
+  end
+  return texts[1] and table.concat(texts, '\n\n')
 end
 
 --- Tells whether a part has no mark.

@@ -69,7 +69,7 @@ end
 --- @param index integer
 --- @param media? string MIME type.
 --- @param data string Base64, or an address.
-function M.add(events, index, media, data)
+function M.add_image(events, index, media, data)
   local url = data:find('^https?://') and data
     or 'data:' .. M.sniff(media or 'image/png', data) .. ';base64,' .. data
   events[#events + 1] = { kind = 'image', index = index, url = url }

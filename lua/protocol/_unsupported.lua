@@ -161,7 +161,7 @@ function M.read(text)
     if #path > 0 and #path <= 12 and #key <= PATH_LEN and not seen[key] and #found < PATHS_MAX then
       seen[key] = true
       local renamed = #path == 1 and path[1] ~= use
-      and tostring(path[1]):find('^max_[%w_]*tokens$')
+        and tostring(path[1]):find('^max_[%w_]*tokens$')
       found[#found + 1] = { path = path, value = value or nil, use = renamed and use or nil }
     end
   end

@@ -5,6 +5,7 @@ local media = require('protocol._media')
 local proof = require('protocol.gemini._proof')
 local read = require('protocol._read')
 local signature = require('protocol._signature')
+local system = require('protocol._system')
 local tools = require('protocol.gemini._tools')
 local turns = require('protocol._turns')
 
@@ -20,7 +21,6 @@ local BY_ENDING = {
   mp4 = 'video/mp4', txt = 'text/plain',
 }
 local DEFAULT = { image = 'image/jpeg', document = 'application/pdf', audio = 'video/mp4' }
-local BILLING = 'x-anthropic-billing-header'
 
 local function text_part(text)
   return json.object({ text = text })
@@ -325,14 +325,8 @@ end
 --- @return table?
 function M.system(blocks, state)
   local parts = {}
-  for _, block in ipairs(blocks) do
-    local text = block.text or ''
-    if block.cache then
-      state.lost('system.cache')
-    end
-    if block.kind ~= 'text' then
-      state.lost('system.' .. block.kind)
-    elseif text:find('%S') and text:sub(1, #BILLING) ~= BILLING then
+  for _, text in ipairs(system.texts(blocks, state.lost)) do
+    if text:find('%S') then
       parts[#parts + 1] = text_part(text)
     end
   end

@@ -186,7 +186,7 @@ function Reader:take_media(events, part)
   if what == 'image' and bytes and self.ctx.images and not drawn then
     self:finish_call(events)
     self:close_text(events)
-    media.add(events, self:next_index(), mime, (bytes:gsub('-', '+'):gsub('_', '/')))
+    media.add_image(events, self:next_index(), mime, (bytes:gsub('-', '+'):gsub('_', '/')))
     return
   end
   self:lose('reply.' .. what)

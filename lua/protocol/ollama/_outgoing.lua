@@ -4,11 +4,11 @@ local json = require('px.json')
 local arguments = require('protocol.ollama._arguments')
 local media = require('protocol._media')
 local read = require('protocol._read')
+local system = require('protocol._system')
 local turns = require('protocol._turns')
 
 local M = {}
 
-local BILLING = 'x-anthropic-billing-header'
 local IMAGES = { ['image/jpeg'] = true, ['image/png'] = true, ['image/webp'] = true }
 
 --- What a message is made of.
@@ -186,19 +186,9 @@ local function write_assistant(out, turn, state)
 end
 
 local function write_system(out, blocks, state)
-  local parts = new_parts()
-  for _, block in ipairs(blocks) do
-    if block.cache then
-      state.lost('system.cache')
-    end
-    if block.kind ~= 'text' then
-      state.lost('system.' .. block.kind)
-    elseif block.text:sub(1, #BILLING) ~= BILLING then
-      add_text(parts, block.text)
-    end
-  end
-  if #parts.texts > 0 then
-    out[#out + 1] = { role = 'system', content = table.concat(parts.texts, '\n\n') }
+  local texts = system.texts(blocks, state.lost)
+  if #texts > 0 then
+    out[#out + 1] = { role = 'system', content = table.concat(texts, '\n\n') }
   end
 end
 

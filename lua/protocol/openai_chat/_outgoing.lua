@@ -1,6 +1,6 @@
 --- Writes neutral turns as the messages of a Chat Completions request.
 
-local cache = require('protocol._marks')
+local mark = require('protocol._marks')
 local custom = require('protocol._custom')
 local json = require('px.json')
 local details = require('protocol.openai_chat._details')
@@ -12,7 +12,6 @@ local tools = require('protocol.openai_chat._tools')
 
 local M = {}
 
-local BILLING = 'x-anthropic-billing-header'
 local AUDIO = { ['audio/wav'] = 'wav', ['audio/x-wav'] = 'wav', ['audio/mpeg'] = 'mp3',
   ['audio/mp3'] = 'mp3' }
 
@@ -85,13 +84,13 @@ end
 
 local function write_part(block, lost, marks)
   local part = bare_part(block, lost)
-  cache.put(marks, part, block, 'messages.cache')
+  mark.put(marks, part, block, 'messages.cache')
   return part
 end
 
 --- A string where there is one text, else the list of parts.
 local function content_of(parts)
-  if #parts == 1 and parts[1].type == 'text' and cache.none_on(parts[1]) then
+  if #parts == 1 and parts[1].type == 'text' and mark.none_on(parts[1]) then
     return parts[1].text
   end
   return json.array(parts)
@@ -122,7 +121,7 @@ local function tool_message(block, ctx, extra, lost, marks)
   end
   local parts = text ~= '' and { text_part(text) } or {}
   table.move(images, 1, #images, #parts + 1, parts)
-  cache.put(marks, parts[#parts], marked, 'messages.cache')
+  mark.put(marks, parts[#parts], marked, 'messages.cache')
   return {
     role = 'tool', tool_call_id = block.id, content = #parts > 0 and content_of(parts) or '',
   }
@@ -227,23 +226,10 @@ local function write_assistant(out, turn, ctx, lost)
   out[#out + 1] = message
 end
 
-local function write_system(out, blocks, role, lost, marks)
-  local parts, texts, plain = {}, {}, true
-  for _, block in ipairs(blocks) do
-    local text = block.text or ''
-    local part
-    if block.kind ~= 'text' then
-      lost('system.' .. block.kind)
-    elseif text ~= '' and text:sub(1, #BILLING) ~= BILLING then
-      part = text_part(text)
-      parts[#parts + 1], texts[#texts + 1] = part, text
-    end
-    cache.put(marks, part, block, 'system.cache')
-    plain = plain and (not part or cache.none_on(part))
-  end
-  if #texts > 0 then
-    local content = plain and table.concat(texts, '\n\n') or json.array(parts)
-    out[#out + 1] = { role = role, content = content }
+local function write_system(out, blocks, role, marks)
+  local text, parts = mark.system(marks, blocks, text_part)
+  if text or parts then
+    out[#out + 1] = { role = role, content = text or json.array(parts) }
   end
 end
 
@@ -253,19 +239,19 @@ end
 --- @return table messages
 --- @return table? prompt_cache_options
 function M.write(request, ctx, lost)
-  local out, marks = {}, cache.start(ctx, lost)
+  local out, marks = {}, mark.start(ctx, lost)
   local role = ctx.knowledge and ctx.knowledge.developer and 'developer' or 'system'
-  write_system(out, request.system or {}, role, lost, marks)
+  write_system(out, request.system, role, marks)
   for _, turn in ipairs(turns.repair(request.turns, lost)) do
     if turn.role == 'user' then
       write_user(out, turn, ctx, lost, marks)
     elseif turn.role == 'assistant' then
       write_assistant(out, turn, ctx, lost)
     else
-      write_system(out, turn.blocks, role, lost, marks)
+      write_system(out, turn.blocks, role, marks)
     end
   end
-  return json.array(out), cache.options(marks)
+  return json.array(out), mark.options(marks)
 end
 
 --- Tells whether some message holds the word "json", which json_object mode asks for.

@@ -1,6 +1,6 @@
 --- Writes neutral turns as the items of a Responses request.
 
-local cache = require('protocol._marks')
+local mark = require('protocol._marks')
 local ids = require('protocol._ids')
 local json = require('px.json')
 local media = require('protocol._media')
@@ -10,7 +10,6 @@ local turns = require('protocol._turns')
 
 local M = {}
 
-local BILLING = 'x-anthropic-billing-header'
 local AUDIO = { ['audio/wav'] = 'wav', ['audio/x-wav'] = 'wav', ['audio/mpeg'] = 'mp3',
   ['audio/mp3'] = 'mp3' }
 
@@ -87,7 +86,7 @@ end
 
 local function write_part(block, state)
   local part = bare_part(block, state.lost)
-  cache.put(state.marks, part, block, 'messages.cache')
+  mark.put(state.marks, part, block, 'messages.cache')
   return part
 end
 
@@ -120,8 +119,8 @@ local function write_result(state, block)
       table.insert(parts, 1, text_part(texts[1]))
     end
   end
-  cache.put(state.marks, parts[#parts], marked, 'messages.cache')
-  local plain = #texts == #parts and (#parts == 0 or cache.none_on(parts[#parts]))
+  mark.put(state.marks, parts[#parts], marked, 'messages.cache')
+  local plain = #texts == #parts and (#parts == 0 or mark.none_on(parts[#parts]))
   return {
     type = state.customs[block.id] and 'custom_tool_call_output' or 'function_call_output',
     call_id = block.id,
@@ -234,26 +233,6 @@ local function write_assistant(state, turn)
   end
 end
 
---- The texts of a system prompt: as one, or as parts where some are marked.
-local function system_text(blocks, state)
-  local parts, texts, plain = {}, {}, true
-  for _, block in ipairs(blocks or {}) do
-    local text, part = block.text or '', nil
-    if block.kind ~= 'text' then
-      state.lost('system.' .. block.kind)
-    elseif text ~= '' and text:sub(1, #BILLING) ~= BILLING then
-      part = text_part(text)
-      parts[#parts + 1], texts[#texts + 1] = part, text
-    end
-    cache.put(state.marks, part, block, 'system.cache')
-    plain = plain and (not part or cache.none_on(part))
-  end
-  if plain then
-    return #texts > 0 and table.concat(texts, '\n\n') or nil
-  end
-  return nil, parts
-end
-
 --- Writes instructions and input.
 ---
 --- @param body table
@@ -262,10 +241,10 @@ end
 --- @param lost fun(path: string)
 function M.write(body, request, ctx, lost)
   local state = {
-    ctx = ctx, lost = lost, out = {}, customs = {}, marks = cache.start(ctx, lost),
+    ctx = ctx, lost = lost, out = {}, customs = {}, marks = mark.start(ctx, lost),
   }
   local list = turns.repair(request.turns, lost)
-  local system, parts = system_text(request.system, state)
+  local system, parts = mark.system(state.marks, request.system, text_part)
   if parts then
     -- Instructions are a mere text: what is marked comes first of the input.
     state.out[1] = message('developer', parts)
@@ -276,7 +255,7 @@ function M.write(body, request, ctx, lost)
     elseif turn.role == 'assistant' then
       write_assistant(state, turn)
     else
-      local text, marked = system_text(turn.blocks, state)
+      local text, marked = mark.system(state.marks, turn.blocks, text_part)
       if text or marked then
         state.out[#state.out + 1] = message('developer', marked or { text_part(text) })
       end
@@ -293,7 +272,7 @@ function M.write(body, request, ctx, lost)
     system = nil
   end
   body.instructions, body.input = system, json.array(state.out)
-  body.prompt_cache_options = cache.options(state.marks)
+  body.prompt_cache_options = mark.options(state.marks)
 end
 
 --- Tells whether the word "json" stands in the conversation, which json_object mode asks for.

@@ -304,7 +304,7 @@ local function opaque(self, events, _, item)
   local made = item.type == 'image_generation_call' and read.maybe_text(item.result)
   if made and made ~= '' and self.ctx.images then
     local format = read.maybe_text(item.output_format) or 'png'
-    media.add(events, self:next_index(), 'image/' .. format, made)
+    media.add_image(events, self:next_index(), 'image/' .. format, made)
     return
   end
   local index = self:next_index()
