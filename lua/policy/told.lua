@@ -23,12 +23,13 @@ local THINKING_OFF = { 'disabled', 'between_tools' }
 -- Members of px.Knowledge: what each must be. What may be false besides means "not known".
 local MEMBERS = {
   audio = 'boolean', budget_max = 'count', budget_min = 'count', cache_breakpoints = 'boolean',
-  default_output = 'count', developer = 'boolean', effort = 'efforts', file_urls = 'boolean',
-  format_with_tools = 'boolean', json_schema = 'boolean', max_completion_tokens = 'boolean',
-  max_output = 'count', mid_system = 'boolean', mixed_tools = 'boolean', no_prefill = 'boolean',
+  custom_tools = 'boolean', default_output = 'count', developer = 'boolean', effort = 'efforts',
+  file_urls = 'boolean', format_with_tools = 'boolean', json_schema = 'boolean',
+  max_completion_tokens = 'boolean', max_output = 'count', mid_system = 'boolean',
+  mixed_tools = 'boolean', no_prefill = 'boolean',
   no_sampling = 'boolean', no_stop = 'boolean', one_sampler = 'boolean',
   output_format = 'boolean', reasoning_content = 'boolean', refuses = 'paths',
-  result_parts = 'boolean', signatures = 'boolean', thinking = THINKING,
+  result_parts = 'boolean', searches = 'boolean', signatures = 'boolean', thinking = THINKING,
   thinking_always = 'boolean', thinking_off = THINKING_OFF, tool_images = 'boolean',
 }
 local KEYS = { model = true, protocol = true, provider = true }

@@ -1,6 +1,7 @@
 --- What a person says of models with px.knowledge.
 
 local engine = require('engine')
+local kit = require('corpus_kit')
 local t = require('harness')
 
 local describe, it, eq, raises = t.describe, t.it, t.eq, t.raises
@@ -19,6 +20,21 @@ local function load(...)
 end
 
 describe('px.knowledge', function()
+  it('takes every member that there is, and the guide has them all', function()
+    local _, told = load()
+    local stubs, guide = kit.slurp('lua/px/_meta/neutral.lua'), kit.slurp('docs/lua.md')
+    local fields, section = {}, stubs:match('%-%-%- @class px%.Knowledge\n(.-)\n\n')
+    for name in section:gmatch('@field ([%w_]+)%?') do
+      fields[#fields + 1] = name
+    end
+    table.sort(fields)
+    eq(fields, told.members)
+    local table_of = guide:match('\n## What is known of models\n(.-)\n## ')
+    for _, name in ipairs(told.members) do
+      assert(table_of:find('`' .. name .. '`', 1, true), name .. ' is not in the guide')
+    end
+  end)
+
   it('says before the shipped table, and only what it says', function()
     local lookup = load({ model = 'gpt-4o*', max_output = 77, no_stop = true })
     local known = lookup('gpt-4o-mini', 'openai_chat', 'oa')
@@ -119,7 +135,6 @@ describe('px.knowledge', function()
   end)
 
   it('loads what the documents show', function()
-    local kit = require('corpus_kit')
     local shown = kit.slurp('docs/lua.md'):match('```lua\n(px%.knowledge.-)```')
     local example = kit.slurp('configs/rules/knowledge.lua'):match('\n%-%- (px%.knowledge[^\n]*)')
     engine.load({ providers = { demo = { type = 'demo' } } })
