@@ -129,11 +129,15 @@ static enum px_framing check_framing(lua_State *L, int arg)
     return (enum px_framing)luaL_checkoption(L, arg, "whole", names);
 }
 
-/// True if the framing is called so: 'json' and 'bytes' are forms of 'whole'.
-static bool is_called(lua_State *L, int arg, const char *want)
+/// How a body is relayed: what it is made of, or 'json' or 'bytes', which are forms of one whole.
+static void read_form(lua_State *L, int arg, struct px_relay_conf *conf)
 {
-    const char *name = lua_tostring(L, arg);
-    return name && strcmp(name, want) == 0;
+    enum { JSON = PX_FRAMING_LINES + 1, BYTES };
+    static const char *const names[] = { "whole", "sse", "lines", "json", "bytes", NULL };
+    int form = luaL_checkoption(L, arg, "whole", names);
+    conf->framing = form < JSON ? (enum px_framing)form : PX_FRAMING_NONE;
+    conf->json = form == JSON;
+    conf->at_once = form == BYTES;
 }
 
 /// events(framing, keep): from now on next() gives events; with `keep` relay() may still follow.
@@ -244,13 +248,11 @@ static int l_relay(lua_State *L)
         .status = (int)luaL_checkinteger(L, 2),
         .headers = headers,
         .count = count,
-        .json = is_called(L, 4, "json"),
-        .at_once = is_called(L, 4, "bytes"),
         .tap = run->tap,
         .taps = run->tap_count,
         .keepalive_ms = 15000,
     };
-    conf.framing = conf.json || conf.at_once ? PX_FRAMING_NONE : check_framing(L, 4);
+    read_form(L, 4, &conf);
     if (!lua_isnoneornil(L, 6)) {
         conf.keepalive.ptr = luaL_checklstring(L, 6, &conf.keepalive.len);
     }
