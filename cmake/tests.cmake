@@ -28,7 +28,7 @@ if(PX_TESTS)
     endforeach()
 
     # Lua specs, run in a state of the engine.
-    add_executable(lua_spec tests/lua/runner.c)
+    add_executable(lua_spec tests/lua/runner.c tests/lua/require.c)
     target_include_directories(lua_spec PRIVATE src/script)
     target_link_libraries(lua_spec PRIVATE px_script)
     file(GLOB specs CONFIGURE_DEPENDS tests/lua/*_spec.lua)

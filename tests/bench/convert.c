@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "px/clock.h"
+#include "require.h"
 #include "vm_private.h"
 
 static int parse_and_print(lua_State *L)
@@ -26,30 +27,9 @@ static int get_clock(lua_State *L)
     return 1;
 }
 
-/// Gives the script Lua's own require(), over the engine's modules and the project's files.
-static void open_require(lua_State *L)
-{
-    lua_pushcfunction(L, luaopen_base);
-    lua_pushliteral(L, "");
-    lua_call(L, 1, 0);
-    lua_pushcfunction(L, luaopen_package);
-    lua_call(L, 0, 0);
-    lua_getglobal(L, "package");
-    lua_pushliteral(L, "lua/?.lua;lua/?/init.lua");
-    lua_setfield(L, -2, "path");
-    lua_getfield(L, -1, "loaded");
-    lua_getfield(L, LUA_REGISTRYINDEX, "px.loaded");
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_settable(L, -5);
-    }
-}
-
 static int run(lua_State *L)
 {
-    open_require(L);
+    open_require(L, "lua/?.lua;lua/?/init.lua");
     lua_pushcfunction(L, parse_and_print);
     lua_setglobal(L, "parse_and_print");
     lua_pushcfunction(L, get_clock);

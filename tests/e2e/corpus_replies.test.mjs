@@ -3,7 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { corpusMissing, isChat, replies } from '../upstream/corpus.mjs';
+import { corpusMissing, FOLDERS, isChat, replies } from '../upstream/corpus.mjs';
 import { isWhole, said } from './corpus/said.mjs';
 import { Table } from './corpus/table.mjs';
 import { KINDS, useFive } from './lib/five.mjs';
@@ -18,9 +18,6 @@ after(() => {
     losses.print();
   }
 });
-
-const FOLDERS = { openai: 'openai-chat', responses: 'openai-responses', anthropic: 'anthropic',
-  gemini: 'gemini', ollama: 'ollama' };
 
 /** What differs between what was said and what a client of the protocol `client` read. */
 function differences(client, want, got) {

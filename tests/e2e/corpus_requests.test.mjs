@@ -3,7 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { corpusMissing, isChat, requests } from '../upstream/corpus.mjs';
+import { corpusMissing, FOLDERS, isChat, requests } from '../upstream/corpus.mjs';
 import { asked, strings } from './corpus/asked.mjs';
 import { Table } from './corpus/table.mjs';
 import { KINDS, useFive } from './lib/five.mjs';
@@ -18,9 +18,6 @@ after(() => {
     losses.print();
   }
 });
-
-const FOLDERS = { openai: 'openai-chat', responses: 'openai-responses', anthropic: 'anthropic',
-  gemini: 'gemini', ollama: 'ollama' };
 
 // Each kind of vendor has models of several generations, which take different things.
 const MODELS = {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "require.h"
 #include "vm_private.h"
 
 // Arguments: the harness, the file.
@@ -28,28 +29,6 @@ static int run_file(lua_State *L)
     return 0;
 }
 
-/// Gives the engine's modules to Lua's own require(), which takes the place of the bundle's. So
-/// does its xpcall(), whose handler still sees where the error was.
-static void open_require(lua_State *L)
-{
-    lua_pushcfunction(L, luaopen_base);
-    lua_pushliteral(L, "");
-    lua_call(L, 1, 0);
-    lua_pushcfunction(L, luaopen_package);
-    lua_call(L, 0, 0);
-    lua_getglobal(L, "package");
-    lua_pushliteral(L, "lua/?.lua;lua/?/init.lua;tests/lua/?.lua");
-    lua_setfield(L, -2, "path");
-    lua_getfield(L, -1, "loaded");
-    lua_getfield(L, LUA_REGISTRYINDEX, "px.loaded");
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_settable(L, -5);
-    }
-}
-
 struct arguments {
     int count;
     char **files;
@@ -59,7 +38,7 @@ struct arguments {
 static int run(lua_State *L)
 {
     struct arguments *arguments = lua_touserdata(L, 1);
-    open_require(L);
+    open_require(L, "lua/?.lua;lua/?/init.lua;tests/lua/?.lua");
     lua_getglobal(L, "require");
     lua_pushliteral(L, "harness");
     lua_call(L, 1, 1);

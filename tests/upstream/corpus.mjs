@@ -9,6 +9,10 @@ const ROOT = process.env.PX_CORPUS;
 export const corpusMissing = ROOT && fs.existsSync(ROOT) ? false
   : 'PX_CORPUS names no folder of recordings';
 
+/** The folder of each kind of upstream. */
+export const FOLDERS = { openai: 'openai-chat', responses: 'openai-responses',
+  anthropic: 'anthropic', gemini: 'gemini', ollama: 'ollama' };
+
 function walk(folder) {
   return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (
     entry.isDirectory() ? walk(path.join(folder, entry.name)) : [path.join(folder, entry.name)]));
