@@ -20,7 +20,6 @@ struct px_bundle_file {
     struct px_str name;    ///< Module name, or the rule file's name.
     struct px_str path;    ///< For messages: "configs/rules/a.lua", or "lua/main.lua" if shipped.
     struct px_str source;  ///< Text.
-    struct px_str code;    ///< Bytecode that a proving state made, or empty.
     bool shipped;
 };
 
@@ -40,8 +39,3 @@ const struct px_bundle_file *px_bundle_at(const struct px_bundle *bundle, size_t
 
 /// Finds a module by name; a person's file before the shipped one. NULL if there is none.
 const struct px_bundle_file *px_bundle_module(const struct px_bundle *bundle, struct px_str name);
-
-/// Keeps bytecode for a file (copied). Only for the thread that proves the bundle, before others
-/// have it.
-PX_CHECK enum px_status px_bundle_keep_code(struct px_bundle *bundle, size_t at,
-                                            struct px_str code);

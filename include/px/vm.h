@@ -40,8 +40,7 @@ struct px_vm_conf {
     _Atomic size_t *tasks;         ///< Gauge of tasks, or NULL.
     _Atomic size_t *transfers;     ///< Gauge of transfers, or NULL.
     uint32_t load_ms;              ///< How long loading may take; 0: 5 seconds.
-    bool keep_code;  ///< Keeps bytecode of what it loads in the bundle: for the proving state.
-    bool test;       ///< A state for specs: `io`, `os` and `debug` are there.
+    bool test;                     ///< A state for specs: `io`, `os` and `debug` are there.
 };
 
 /// Makes a state and loads `main` and all rules in it, within `load_ms`. The error names file and

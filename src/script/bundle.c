@@ -19,7 +19,7 @@
 
 struct entry {
     struct px_bundle_file file;
-    char *name, *path, *source, *code;  ///< Owned; NULL for what is part of the binary.
+    char *name, *path, *source;  ///< Owned; NULL for what is part of the binary.
 };
 
 struct px_bundle {
@@ -248,7 +248,6 @@ void px_bundle_drop(struct px_bundle *bundle)
         free(bundle->entries[i].name);
         free(bundle->entries[i].path);
         free(bundle->entries[i].source);
-        free(bundle->entries[i].code);
     }
     free(bundle->entries);
     free(bundle);
@@ -273,18 +272,4 @@ const struct px_bundle_file *px_bundle_module(const struct px_bundle *bundle, st
         }
     }
     return NULL;
-}
-
-enum px_status px_bundle_keep_code(struct px_bundle *bundle, size_t at, struct px_str code)
-{
-    struct entry *entry = &bundle->entries[at];
-    char *copy = malloc(code.len);
-    if (!copy) {
-        return PX_ENOMEM;
-    }
-    memcpy(copy, code.ptr, code.len);
-    free(entry->code);
-    entry->code = copy;
-    entry->file.code = (struct px_str){ copy, code.len };
-    return PX_OK;
 }

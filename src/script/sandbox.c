@@ -8,39 +8,17 @@
 
 #define NESTING_MAX 100
 
-/// Dumps a loaded function into the bundle, for the states that are made after this one.
-static int add_code(lua_State *L, const void *bytes, size_t len, void *user)
-{
-    (void)L;
-    return px_buf_add(user, (struct px_str){ bytes, len });
-}
-
-static void keep_code(lua_State *L, struct px_vm *vm, const struct px_bundle_file *file)
-{
-    for (size_t i = 0; i < px_bundle_count(vm->conf.bundle); i++) {
-        if (px_bundle_at(vm->conf.bundle, i) == file) {
-            px_buf_reset(&vm->scratch);
-            if (lua_dump(L, add_code, &vm->scratch) == 0 &&
-                px_bundle_keep_code(vm->conf.bundle, i, px_buf_str(&vm->scratch)) == PX_OK) {
-                return;
-            }
-        }
-    }
-}
-
-void px_sandbox_load(lua_State *L, struct px_vm *vm, const struct px_bundle_file *file)
+// Every state compiles the text. Bytecode of one state would load faster in the others, but its
+// table constructors lose their sizes: LuaJIT drops the members of a template that have no constant
+// value, so that each table made from it grows step by step.
+void px_sandbox_load(lua_State *L, const struct px_bundle_file *file)
 {
     lua_pushfstring(L, "@%s", file->path.ptr);
     const char *chunk = lua_tostring(L, -1);
-    bool coded = file->code.len > 0;
-    struct px_str from = coded ? file->code : file->source;
-    if (luaL_loadbufferx(L, from.ptr, from.len, chunk, coded ? "b" : "t")) {
+    if (luaL_loadbufferx(L, file->source.ptr, file->source.len, chunk, "t")) {
         lua_error(L);
     }
     lua_remove(L, -2);
-    if (vm->conf.keep_code && !coded) {
-        keep_code(L, vm, file);
-    }
 }
 
 /// require(name): a module of the bundle, run once.
@@ -66,7 +44,7 @@ static int l_require(lua_State *L)
     lua_pushvalue(L, 1);
     lua_pushlightuserdata(L, vm);
     lua_rawset(L, 2);
-    px_sandbox_load(L, vm, file);
+    px_sandbox_load(L, file);
     lua_pushvalue(L, 1);
     if (lua_pcall(L, 1, 1, 0)) {
         lua_pushvalue(L, 1);

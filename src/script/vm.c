@@ -61,11 +61,11 @@ static int take_function(lua_State *L, const char *name)
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-static void call_rules(lua_State *L, struct px_vm *vm, const struct px_bundle_file *file)
+static void call_rules(lua_State *L, const struct px_bundle_file *file)
 {
     lua_getfield(L, -1, "rules");
     lua_pushlstring(L, file->path.ptr, file->path.len);
-    px_sandbox_load(L, vm, file);
+    px_sandbox_load(L, file);
     lua_call(L, 2, 0);
 }
 
@@ -81,7 +81,7 @@ static int load_scripts(lua_State *L)
     for (size_t i = 0; i < px_bundle_count(vm->conf.bundle); i++) {
         const struct px_bundle_file *file = px_bundle_at(vm->conf.bundle, i);
         if (file->kind == PX_BUNDLE_RULES) {
-            call_rules(L, vm, file);
+            call_rules(L, file);
         }
     }
     lua_getfield(L, -1, "loaded");

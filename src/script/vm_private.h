@@ -120,7 +120,7 @@ void px_guard_doom(struct px_task *task, const char *why);
 void px_sandbox_open(lua_State *L, struct px_vm *vm);
 
 /// Loads one file of the bundle as a function on the stack, or raises.
-void px_sandbox_load(lua_State *L, struct px_vm *vm, const struct px_bundle_file *file);
+void px_sandbox_load(lua_State *L, const struct px_bundle_file *file);
 
 // -- Parts of px, each a module that its function leaves on the stack
 // ---------------------------------

@@ -58,11 +58,10 @@ static struct px_vm_conf vm_conf(const struct generation *generation)
     };
 }
 
-/// Loads everything once in a state that answers nothing; its bytecode serves the others.
+/// Loads everything once in a state that answers nothing.
 static enum px_status prove(const struct generation *generation, struct px_error *err)
 {
     struct px_vm_conf conf = vm_conf(generation);
-    conf.keep_code = true;
     struct px_vm *vm = NULL;
     enum px_status st = px_vm_new(&conf, &vm, err);
     px_vm_free(vm);

@@ -155,29 +155,6 @@ static void test_a_persons_module_shadows_the_shipped_one(void **state)
     folder_close(&folder);
 }
 
-static void test_states_made_from_kept_bytecode_run_the_same(void **state)
-{
-    (void)state;
-    struct folder folder;
-    folder_open(&folder);
-    folder_add(&folder, "rules/a.lua",
-               "local x = require('provider.helper')\nif not x then error() end");
-    struct px_error err = { PX_OK, "" };
-    struct px_bundle *bundle = NULL;
-    struct px_vm *vm = NULL;
-    assert_int_equal(px_bundle_read(folder.path, &bundle, &err), PX_OK);
-    struct px_vm_conf conf = { .bundle = bundle, .config = PX_STR("{}"), .keep_code = true };
-    assert_int_equal(px_vm_new(&conf, &vm, &err), PX_OK);
-    px_vm_free(vm);
-    const struct px_bundle_file *file = px_bundle_module(bundle, PX_STR("provider.helper"));
-    assert_true(file->shipped && file->code.len > 0);
-    conf.keep_code = false;
-    assert_int_equal(px_vm_new(&conf, &vm, &err), PX_OK);
-    px_vm_free(vm);
-    px_bundle_drop(bundle);
-    folder_close(&folder);
-}
-
 static void test_only_states_for_specs_have_what_a_harness_needs(void **state)
 {
     (void)state;
@@ -195,7 +172,6 @@ int main(void)
         cmocka_unit_test(test_a_rule_that_does_not_load_is_named_with_its_line),
         cmocka_unit_test(test_loading_has_its_time),
         cmocka_unit_test(test_a_persons_module_shadows_the_shipped_one),
-        cmocka_unit_test(test_states_made_from_kept_bytecode_run_the_same),
         cmocka_unit_test(test_only_states_for_specs_have_what_a_harness_needs),
     };
     return cmocka_run_group_tests_name("script/sandbox", tests, NULL, NULL);
