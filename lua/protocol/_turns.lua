@@ -156,11 +156,32 @@ local function place_results(turns)
   return out
 end
 
---- @param turns px.Turn[]
+--- Tells whether nothing is to be repaired: no tools, no empty texts, and roles that take turns.
+local function in_order(turns, blank)
+  local last
+  for _, turn in ipairs(turns) do
+    if not turn.blocks[1] or (last and last.role == turn.role and turn.role ~= 'system'
+      and last.name == turn.name) then
+      return false
+    end
+    for _, block in ipairs(turn.blocks) do
+      if block.kind == 'tool_call' or block.kind == 'tool_result' or is_empty(block, blank) then
+        return false
+      end
+    end
+    last = turn
+  end
+  return true
+end
+
+--- @param turns px.Turn[] Left as they are; what comes back may be they themselves.
 --- @param lost fun(path: string)
 --- @param blank? boolean Also drop texts of nothing but white space.
 --- @return px.Turn[]
 function M.repair(turns, lost, blank)
+  if in_order(turns, blank) then
+    return turns
+  end
   local state = { calls = {}, used = {}, count = 0 }
   local merged = merge(turns, blank)
   for place, turn in ipairs(merged) do
@@ -171,6 +192,43 @@ function M.repair(turns, lost, blank)
     end
   end
   return merge(place_results(merged), blank)
+end
+
+--- Takes names away, for protocols that have none for speakers.
+---
+--- @param turns px.Turn[] Left as they are; they come back if nobody has a name.
+--- @param lost fun(path: string)
+--- @return px.Turn[]
+function M.unnamed(turns, lost)
+  local out
+  for i, turn in ipairs(turns) do
+    if turn.name and not out then
+      lost('messages.name')
+      out = json.copy(turns)
+    end
+    if turn.name then
+      out[i] = { role = turn.role, blocks = turn.blocks }
+    end
+  end
+  return out or turns
+end
+
+--- A turn of the system in mid-conversation as one of the user, where none may stand there.
+---
+--- @param turn px.Turn
+--- @return px.Turn
+function M.reminder(turn)
+  local blocks = {}
+  for i, block in ipairs(turn.blocks) do
+    blocks[i] = block
+    if block.kind == 'text' and block.text ~= '' then
+      blocks[i] = {
+        kind = 'text', cache = block.cache,
+        text = '<system-reminder>\n' .. block.text .. '\n</system-reminder>',
+      }
+    end
+  end
+  return { role = 'user', blocks = blocks }
 end
 
 return M

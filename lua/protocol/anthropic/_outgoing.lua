@@ -205,29 +205,19 @@ function M.system(blocks, state)
   return #out > 0 and out or nil
 end
 
---- Turns system turns that may not stay into text of the user.
+--- Turns of the system that may not stay where they are become the user's.
 local function place_systems(list, state)
-  local out = {}
+  local out
   for i, turn in ipairs(list) do
     local before, after = list[i - 1], list[i + 1]
     local fits = before and before.role == 'user' and (not after or after.role == 'assistant')
-    if turn.role ~= 'system' or (state.knowledge.mid_system and fits) then
-      out[#out + 1] = turn
-    else
+    if turn.role == 'system' and not (state.knowledge.mid_system and fits) then
       state.lost('messages.system')
-      local blocks = {}
-      for _, block in ipairs(turn.blocks) do
-        if block.kind == 'text' then
-          local text = '<system-reminder>\n' .. block.text .. '\n</system-reminder>'
-          blocks[#blocks + 1] = { kind = 'text', text = text, cache = block.cache }
-        else
-          blocks[#blocks + 1] = block
-        end
-      end
-      out[#out + 1] = { role = 'user', blocks = blocks }
+      out = out or json.copy(list)
+      out[i] = turns.reminder(turn)
     end
   end
-  return out
+  return out or list
 end
 
 --- Writes the messages.
@@ -236,15 +226,11 @@ end
 --- @param state table ctx, knowledge, lost, origin, caches
 --- @return table[] messages
 function M.messages(request, state)
-  local named = {}
-  for i, turn in ipairs(request.turns) do
-    if turn.name then
-      state.lost('messages.name')
-    end
-    named[i] = { role = turn.role, blocks = turn.blocks }
+  local list = turns.repair(turns.unnamed(request.turns, state.lost), state.lost, true)
+  local placed = place_systems(list, state)
+  if placed ~= list then
+    list = turns.repair(placed, state.lost, true)
   end
-  local list = turns.repair(named, state.lost, true)
-  list = turns.repair(place_systems(list, state), state.lost, true)
   local out = {}
   for _, turn in ipairs(list) do
     local content = write_blocks(turn, state)

@@ -251,28 +251,17 @@ local function write_user(turn, state)
   return parts
 end
 
---- Mid-conversation system turns become text of the user, names go.
+--- Turns of the system in mid-conversation become the user's.
 local function as_two_roles(list, state)
-  local out = {}
+  local out
   for i, turn in ipairs(list) do
-    if turn.name then
-      state.lost('messages.name')
-    end
-    local blocks = turn.blocks
     if turn.role == 'system' then
       state.lost('messages.system')
-      blocks = {}
-      for k, block in ipairs(turn.blocks) do
-        blocks[k] = block
-        if block.kind == 'text' and block.text ~= '' then
-          blocks[k] = { kind = 'text',
-            text = '<system-reminder>\n' .. block.text .. '\n</system-reminder>' }
-        end
-      end
+      out = out or json.copy(list)
+      out[i] = turns.reminder(turn)
     end
-    out[i] = { role = turn.role == 'assistant' and 'assistant' or 'user', blocks = blocks }
   end
-  return out
+  return out or list
 end
 
 --- @param parts table[]
@@ -301,7 +290,8 @@ end
 --- @return table[] contents
 function M.contents(list, state)
   local out = json.array({})
-  for _, turn in ipairs(turns.repair(as_two_roles(list, state), state.lost)) do
+  list = as_two_roles(turns.unnamed(list, state.lost), state)
+  for _, turn in ipairs(turns.repair(list, state.lost)) do
     if turn.role == 'assistant' then
       add(out, 'model', write_model(turn, state))
     else

@@ -198,16 +198,9 @@ end
 --- @return table messages
 function M.write(request, ctx, lost)
   local state = { knowledge = ctx.knowledge or {}, lost = lost }
-  local named = {}
-  for i, turn in ipairs(request.turns) do
-    if turn.name then
-      lost('messages.name')
-    end
-    named[i] = { role = turn.role, blocks = turn.blocks }
-  end
   local out = {}
   write_system(out, request.system or {}, state)
-  for _, turn in ipairs(turns.repair(named, lost)) do
+  for _, turn in ipairs(turns.repair(turns.unnamed(request.turns, lost), lost)) do
     if turn.role == 'user' then
       write_user(out, turn, state)
     elseif turn.role == 'assistant' then
