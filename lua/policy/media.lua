@@ -66,18 +66,6 @@ end
 
 -- Finding -----------------------------------------------------------------------------------------
 
---- Calls `visit(block, turn)` for each block of a request, those inside tool results too.
-local function each(request, visit)
-  for _, turn in ipairs(request.turns) do
-    for _, block in ipairs(turn.blocks) do
-      visit(block, turn)
-      for _, inner in ipairs(block.kind == 'tool_result' and block.blocks or {}) do
-        visit(inner, turn)
-      end
-    end
-  end
-end
-
 --- Where a text stands in a decoded body, as error messages name it.
 local function path_of(value, text, path)
   if value == text then
@@ -258,25 +246,43 @@ local function says_nothing_else(request, missing)
   end
 end
 
---- What is to be fetched: by URL, with the blocks that name it, and those that may not be.
+--- Notes a block if its bytes are wanted: to be fetched, or among those that may not be.
+---
+--- @param found? table items, by_url, missing (blocks), any (something that is needed is missing)
+--- @return table? found
+local function note(found, block, wants, ctx)
+  local want = type(block.url) == 'string' and not block.data and wants(block, ctx)
+  if not want then
+    return found
+  end
+  found = found or { items = {}, by_url = {}, missing = {}, any = false }
+  if not may_fetch(block.url) then
+    found.missing[block], found.any = true, found.any or want ~= 'rather'
+    return found
+  end
+  local item = found.by_url[block.url]
+  if not item then
+    item = { url = block.url, at = block.url, hops = 0, blocks = {}, want = want }
+    found.by_url[block.url], found.items[#found.items + 1] = item, item
+  end
+  item.blocks[#item.blocks + 1] = block
+  return found
+end
+
+--- What is wanted of all blocks of a request, those inside tool results too; nil if nothing is.
 local function wanted(request, wants, ctx)
-  local items, by_url, missing, any = {}, {}, {}, false
-  each(request, function(block)
-    local want = type(block.url) == 'string' and not block.data and wants(block, ctx)
-    if want then
-      if not may_fetch(block.url) then
-        missing[block], any = true, any or want ~= 'rather'
-        return
+  local found
+  for _, turn in ipairs(request.turns) do
+    for _, block in ipairs(turn.blocks) do
+      found = note(found, block, wants, ctx)
+      if block.kind == 'tool_result' then
+        for _, inner in ipairs(block.blocks or {}) do
+          found = note(found, inner, wants, ctx)
+        end
       end
-      local item = by_url[block.url]
-      if not item then
-        item = { url = block.url, at = block.url, hops = 0, blocks = {}, want = want }
-        by_url[block.url], items[#items + 1] = item, item
-      end
-      item.blocks[#item.blocks + 1] = block
     end
-  end)
-  return items, any and missing or nil
+  end
+  return found
 end
 
 --- Tells whether the target can do nothing with one of these addresses.
@@ -300,11 +306,12 @@ end
 --- @param ctx px.Context
 --- @return px.Failure? failure
 function M.resolve(q, request, wants, ctx)
-  if not wants then
+  local found = wants and wanted(request, wants, ctx)
+  if not found then
     return nil
   end
-  local items, missing = wanted(request, wants, ctx)
-  local only = missing and says_nothing_else(request, missing)
+  local items = found.items
+  local only = found.any and says_nothing_else(request, found.missing)
   if only then
     return refusal(q, only, ('this upstream takes no URL, and %s is not in the configuration\'s '
       .. 'fetch.media, so it cannot be fetched for it'):format(host_of(only) or 'its host'))
