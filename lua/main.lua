@@ -27,6 +27,8 @@ local upstreams = require('policy.upstreams')
 
 local M = { rules = rules.load }
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 local VERSION = '0.1.0'
 local JSON_HEADERS = {
   ['content-type'] = 'application/json', ['access-control-allow-origin'] = '*',
@@ -205,6 +207,10 @@ local function ask(ex, op, client, path, provider, at)
     ex = ex, op = op, client = client, path = path, protocol = op.protocol, speaks = speaks,
     body = body, asked = name, model = name, stream = stream, array = at and at.array,
     single = at and at.single,
+    -- What comes of it.
+    account = later, failed = later, keeper = later, kept = later, previous = later,
+    provider = later, signed_by = later, status = later, stores = later, upstream_model = later,
+    usage = later,
   }
   if rules.done then
     keep(q)

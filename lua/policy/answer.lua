@@ -120,11 +120,14 @@ local function read_unary(q, at, protocol, ctx)
   if at.upstream.type.unwrap then
     body = at.upstream.type.unwrap(body)
   end
-  local put, close = sink.open(q, ctx)
   local events = protocol.reply.read(body, ctx)
   if events[1] and events[1].kind == 'error' and not tells_error(body) then
     return sink.nonsense(q, at, 'what is no answer: ' .. text:sub(1, 100))
-  elseif put(events) then
+  elseif not q.stream then
+    return sink.answer(q, ctx, events)
+  end
+  local put, close = sink.open(q, ctx)
+  if put(events) then
     close()
   elseif ex:started() then
     ex:finish()

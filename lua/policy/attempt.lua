@@ -9,6 +9,7 @@ local json = require('px.json')
 local knowledge = require('policy.knowledge')
 local media = require('policy.media')
 local message = require('px.message')
+local read = require('protocol._read')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
@@ -18,15 +19,21 @@ local upstreams = require('policy.upstreams')
 local M = {}
 
 local REFUSAL_LIMIT = 1024 * 1024
+local NONE = read.NONE
+
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
+local function elapsed(ctx)
+  return math.floor((core.clock() - ctx.began) * 1e9)
+end
 
 --- What the conversion of one request knows, and where it says what it lost.
 function M.context(q, target, from, to)
-  local losses, seen = {}, {}
-  for i, path in ipairs(q.removed or {}) do
-    losses[i], seen[path] = path, true
+  local losses = {}
+  for i, path in ipairs(q.removed or NONE) do
+    losses[i], losses[path] = path, true
   end
-  local began = core.clock()
-  return {
+  local ctx = {
     model = target.model,
     knowledge = knowledge.lookup(target.model, to, target.upstream.id),
     id = core.id(),
@@ -35,21 +42,27 @@ function M.context(q, target, from, to)
     array = q.array,
     path = q.path,
     include_usage = false,
+    protocol = from,
     origin = to,
     settings = target.upstream.settings,
     client_model = q.model,
-    elapsed = function()
-      return math.floor((core.clock() - began) * 1e9)
-    end,
-    losses = losses,
-    lost = function(path)
-      if not seen[path] then
-        seen[path] = true
-        losses[#losses + 1] = path
-        upstreams.count_loss(from, to, path)
-      end
-    end,
+    began = core.clock(),
+    elapsed = elapsed,
+    losses = losses,  -- A list, and by path a set.
+    lost = later,
+    -- What the protocols note.
+    client = later, customs = later, declared = later, echo = later, estimate = later,
+    images = later, item = later, keep = later, logprobs = later, names = later,
+    namespaces = later, previous = later, stops = later,
   }
+  function ctx.lost(path)
+    local list = ctx.losses
+    if not list[path] then
+      list[path], list[#list + 1] = true, path
+      upstreams.count_loss(ctx.protocol, ctx.origin, path)
+    end
+  end
+  return ctx
 end
 
 --- Reads the client's request into the neutral model. Raises what the body breaks as a refusal.
@@ -61,7 +74,9 @@ local function read_request(q, ctx)
   local ok, result = pcall(q.speaks.request.read, body, ctx)
   if ok then
     ctx.include_usage = result.include_usage or false
-    ctx.estimate = q.stream and estimate.request(result) or nil
+    if q.stream then
+      ctx.estimate = estimate.request(result)
+    end
     return result
   elseif type(result) == 'table' and result.status then
     return nil, {
@@ -165,7 +180,7 @@ local function shape(q, at)
   local shaped = {
     url = at.url, headers = at.headers, protocol = at.protocol, model = at.model,
     account = at.account.name, path = q.protocol == at.protocol and q.path or nil,
-    client_headers = q.protocol == at.protocol and q.ex:headers() or {},
+    client_headers = q.protocol == at.protocol and q.ex:headers() or NONE,
   }
   at.upstream.type.shape(shaped)
   at.url, at.headers = shaped.url, shaped.headers
@@ -299,10 +314,11 @@ end
 
 --- Answers a request that asks its model nothing, as the protocol says. False: it is another one.
 ---
---- @param at_once fun(body: px.Body, ctx: px.Context): table?
+--- @param at_once fun(body: px.Body, path: string, make: fun(): px.Context): table?
 function M.at_once(q, at_once)
-  local ctx = M.context(q, nowhere(q), q.protocol, q.protocol)
-  local body = at_once(q.body, ctx)
+  local body = at_once(q.body, q.path, function()
+    return M.context(q, nowhere(q), q.protocol, q.protocol)
+  end)
   if body then
     q.status = 200
     q.ex:answer(200, {
@@ -337,6 +353,7 @@ function M.run(q, target)
   local at = {
     upstream = upstream, account = account, protocol = protocol, model = target.model,
     url = upstreams.url(upstream, protocol, target.model, q.stream), headers = account.headers,
+    body = later, ctx = later,
   }
   q.provider, q.upstream_model, q.account = upstream.id, target.model, account.name
   q.signed_by = account

@@ -219,40 +219,42 @@ local function stream_sink(q, ctx)
   return put, close, quiet
 end
 
+--- Writes the events of a whole answer as one.
+---
+--- @param events px.Event[]
+function M.answer(q, ctx, events)
+  ctx.model = q.model
+  for i = 1, #events do
+    if events[i].kind == 'error' then
+      return refuse.request(q, M.failure_of(q, events[i]))
+    end
+  end
+  local filter = filter_of(q, ctx)
+  if filter then
+    events = filter(events)
+  end
+  for i = 1, #events do
+    note(q, events[i])
+  end
+  q.status = 200
+  q.ex:answer(200, M.headers(ctx), json.encode(q.speaks.reply.write(events, ctx)))
+end
+
 --- Gathers events and writes them as one answer.
 local function unary_sink(q, ctx)
-  local ex = q.ex
-  local filter = filter_of(q, ctx)
   local all, over = {}, false
 
   local function put(events)
     for i = 1, #events do
-      if events[i].kind == 'error' then
-        over = true
-        refuse.request(q, M.failure_of(q, events[i]))
-        return false
-      end
       all[#all + 1] = events[i]
+      over = over or events[i].kind == 'error'
     end
-    return true
+    return not over
   end
 
-  local function close()
-    if over then
-      return
-    end
-    if filter then
-      all = filter(all)
-    end
-    for i = 1, #all do
-      note(q, all[i])
-    end
-    q.status = 200
-    local body = json.encode(q.speaks.reply.write(all, ctx))
-    ex:answer(200, M.headers(ctx), body)
-  end
-
-  return put, close, function() end
+  return put, function()
+    M.answer(q, ctx, all)
+  end, function() end
 end
 
 --- Opens the way to the client.

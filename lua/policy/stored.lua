@@ -87,9 +87,9 @@ local function conversation(client, id)
 end
 
 --- An item of a kept response by its id, which has the response's in it.
-local function item_of(client, id)
+local function item_of(ctx, id)
   local response, at = tostring(id):match('^%a+_(%w+)_(%d+)$')
-  local record = response and find(client, 'resp_' .. response)
+  local record = response and find(ctx.client, 'resp_' .. response)
   local item = record and record.response and record.response.output[tonumber(at) + 1]
   return type(item) == 'table' and item.id == id and item or nil
 end
@@ -139,10 +139,7 @@ end
 --- @param ctx px.Context
 function M.prepare(q, body, ctx)
   local previous = q.kept and conversation(q.client, q.previous)
-  ctx.previous = previous
-  function ctx.item(id)
-    return item_of(q.client, id)
-  end
+  ctx.previous, ctx.client, ctx.item = previous, q.client, item_of
   if q.stores then
     function ctx.keep(response)
       save(q.client, response.id, {

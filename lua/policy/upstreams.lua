@@ -172,12 +172,8 @@ end
 
 --- Puts a model's name where a URL has `{model}`.
 function M.place(url, model)
-  if url:find('{model}', 1, true) then
-    url = url:gsub('{model}', function()
-      return escape(model, '/:')
-    end)
-  end
-  return url
+  local first, last = url:find('{model}', 1, true)
+  return first and url:sub(1, first - 1) .. escape(model, '/:') .. url:sub(last + 1) or url
 end
 
 --- The account that serves a model: the first enabled one by priority that may.

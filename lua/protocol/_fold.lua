@@ -11,73 +11,120 @@
 
 local M = {}
 
-local TEXT = { text = true, thinking = true, refusal = true }
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
 
-local function join(block)
-  local pieces = block.pieces
-  block.pieces = nil
-  local text = table.concat(pieces)
-  if block.kind == 'tool_call' then
-    block.args = text
-  elseif TEXT[block.kind] then
-    block.text = text
+-- The member of a block that pieces make, '' where there are none.
+local MADE = { text = 'text', thinking = 'text', refusal = 'text', tool_call = 'args' }
+
+--- Adds a piece to a block; most have one.
+local function add(block, text)
+  local made = MADE[block.kind]
+  if block.pieces then
+    block.pieces[#block.pieces + 1] = text
+  elseif block[made] then
+    block.pieces = { block[made], text }
+  else
+    block[made] = text
   end
+end
+
+local function block_of(out, event, kind)
+  local block = out.by_index[event.index]
+  if not block then
+    block = { kind = kind, text = later, args = later }
+    out.by_index[event.index] = block
+    out.blocks[#out.blocks + 1] = block
+  end
+  return block
+end
+
+local function add_likely(block, list)
+  block.logprobs = block.logprobs or {}
+  for _, one in ipairs(list) do
+    table.insert(block.logprobs, one)
+  end
+end
+
+-- Kind of event: what it tells. Called with (out, event).
+local take = {}
+
+function take.text(out, event)
+  local block = block_of(out, event, event.kind)
+  add(block, event.text)
+  if event.logprobs then
+    add_likely(block, event.logprobs)
+  end
+end
+take.thinking, take.refusal = take.text, take.text
+
+function take.args(out, event)
+  add(block_of(out, event, 'tool_call'), event.text)
+end
+
+function take.tool_start(out, event)
+  local block = block_of(out, event, 'tool_call')
+  block.id, block.name, block.custom = event.id, event.name, event.custom
+end
+
+function take.signature(out, event)
+  block_of(out, event, 'thinking').signature = event.text
+end
+
+function take.redacted(out, event)
+  block_of(out, event, 'redacted').data = event.data
+end
+
+function take.opaque(out, event)
+  local block = block_of(out, event, 'opaque')
+  block.json, block.protocol = event.json, event.protocol
+end
+
+function take.image(out, event)
+  block_of(out, event, 'image').url = event.url
+end
+
+function take.citation(out, event)
+  local block = block_of(out, event, 'text')
+  block.citations = block.citations or {}
+  table.insert(block.citations, event)
+end
+
+function take.start(out, event)
+  out.id, out.model = event.id, event.model
+end
+
+function take.finish(out, event)
+  out.finish, out.stop = event.reason, event.stop
+end
+
+function take.usage(out, event)
+  out.usage = event
+end
+
+function take.error(out, event)
+  out.failure = event
 end
 
 --- @param events px.Event[]
 --- @return px.Fold
 function M.fold(events)
-  local out, by_index = { blocks = {} }, {}
-
-  local function block_of(event, kind)
-    local block = by_index[event.index]
-    if not block then
-      block = { kind = kind, pieces = {} }
-      by_index[event.index] = block
-      out.blocks[#out.blocks + 1] = block
-    end
-    return block
-  end
-
+  local out = {
+    blocks = {}, by_index = {},
+    id = later, model = later, finish = later, stop = later, usage = later,
+  }
   for _, event in ipairs(events) do
-    local kind = event.kind
-    if TEXT[kind] then
-      local block = block_of(event, kind)
-      table.insert(block.pieces, event.text)
-      for _, one in ipairs(event.logprobs or {}) do
-        block.logprobs = block.logprobs or {}
-        table.insert(block.logprobs, one)
-      end
-    elseif kind == 'args' then
-      table.insert(block_of(event, 'tool_call').pieces, event.text)
-    elseif kind == 'tool_start' then
-      local block = block_of(event, 'tool_call')
-      block.id, block.name, block.custom = event.id, event.name, event.custom
-    elseif kind == 'signature' then
-      block_of(event, 'thinking').signature = event.text
-    elseif kind == 'redacted' then
-      block_of(event, 'redacted').data = event.data
-    elseif kind == 'opaque' then
-      local block = block_of(event, 'opaque')
-      block.json, block.protocol = event.json, event.protocol
-    elseif kind == 'image' then
-      block_of(event, 'image').url = event.url
-    elseif kind == 'citation' then
-      local block = block_of(event, 'text')
-      block.citations = block.citations or {}
-      table.insert(block.citations, event)
-    elseif kind == 'start' then
-      out.id, out.model = event.id, event.model
-    elseif kind == 'finish' then
-      out.finish, out.stop = event.reason, event.stop
-    elseif kind == 'usage' then
-      out.usage = event
-    elseif kind == 'error' then
-      out.failure = event
+    local told = take[event.kind]
+    if told then
+      told(out, event)
     end
   end
   for _, block in ipairs(out.blocks) do
-    join(block)
+    local made = MADE[block.kind]
+    if block.pieces then
+      block[made], block.pieces = table.concat(block.pieces), nil
+    elseif made then
+      block[made] = block[made] or ''
+    end
   end
   return out
 end

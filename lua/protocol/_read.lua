@@ -6,6 +6,15 @@ local M = {}
 
 local null = json.null
 
+-- What is not there, as a table. It is one for all, so nothing may be put into it.
+local NONE = setmetatable({}, {
+  __newindex = function()
+    error('a table that is not there takes no members', 2)
+  end,
+})
+
+M.NONE = NONE
+
 --- Raises a px.Bad. `param` is the path of the member that is wrong.
 ---
 --- @param message string
@@ -122,12 +131,12 @@ function M.maybe_text(value)
   return nil
 end
 
---- Gives a table as it is and an empty one for anything else.
+--- Gives a table as it is and an empty one, only to be read, for anything else.
 function M.maybe_table(value)
   if type(value) == 'table' then
     return value
   end
-  return {}
+  return NONE
 end
 
 --- Tells whether a value is an object of an answer.
@@ -154,20 +163,13 @@ function M.nonsense(data)
   return 'the upstream sent an event that is not JSON: ' .. start
 end
 
---- Makes a recorder of losses that names each path once.
----
---- @param ctx px.Context
---- @return fun(path: string)
-function M.losses(ctx)
-  local seen = {}
-  return function(path)
-    if not seen[path] then
-      seen[path] = true
-      if ctx.lost then
-        ctx.lost(path)
-      end
-    end
+--- Tells whether a member is lost: neither known nor saying what is so anyway.
+local function is_lost(key, value, known, harmless)
+  if known[key] or value == null then
+    return false
   end
+  local is_harmless = harmless and harmless[key]
+  return not (is_harmless and is_harmless(value))
 end
 
 --- Records members that a reader does not know. Order follows the body, so that it repeats.
@@ -176,9 +178,15 @@ end
 --- @param known table<string, any> Names that the reader uses or that mean nothing here.
 --- @param prefix string
 --- @param lost fun(path: string)
-function M.unknown(body, known, prefix, lost)
-  for _, key in ipairs(json.keys(body)) do
-    if not known[key] and body[key] ~= null then
+--- @param harmless? table<string, fun(value: any): boolean> Tells of a value whether it can be left
+---   out and nothing is lost.
+function M.unknown(body, known, prefix, lost, harmless)
+  local any = false
+  for key, value in pairs(body) do
+    any = any or is_lost(key, value, known, harmless)
+  end
+  for _, key in ipairs(any and json.keys(body) or NONE) do
+    if is_lost(key, body[key], known, harmless) then
       lost(prefix .. key)
     end
   end

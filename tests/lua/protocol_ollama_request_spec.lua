@@ -267,7 +267,9 @@ describe('a request that asks nothing', function()
     { '{"model":"m","images":["AAAA"]}', '/api/generate', nil },
   }) do
     it(('%s of %s'):format(case[1], case[2]), function()
-      local body = ollama.at_once(bodies.new(case[1]), context({ path = case[2] }))
+      local body = ollama.at_once(bodies.new(case[1]), case[2], function()
+        return context({ path = case[2] })
+      end)
       eq(case[3], body and body.done_reason)
       eq(case[3] and true, body and body.done)
       eq(case[3] and case[2] == '/api/generate' and '' or nil, body and body.response)

@@ -241,7 +241,7 @@ describe('a Responses request is refused:', function()
     local body = convert(OWN, 'openai_chat',
       '{"model":"m","previous_response_id":"r1","input":[{"type":"item_reference","id":"a"}]}', {
         previous = json.decode('[{"role":"user","content":"Before"}]'),
-        item = function(id)
+        item = function(_, id)
           return { type = 'message', role = 'user', content = 'Item ' .. id }
         end,
       })

@@ -17,7 +17,9 @@ local describe, it, eq = t.describe, t.it, t.eq
 local function convert(from, to, text, more)
   local lost = {}
   local function note(path)
-    lost[#lost + 1] = path
+    if not lost[path] then
+      lost[path], lost[#lost + 1] = true, path
+    end
   end
   local request = kit.module(from, 'request').read(assert(json.decode(text)),
     kit.context({ lost = note }))

@@ -254,11 +254,15 @@ function Reader:finish(delta, body_usage)
 end
 
 function Reader:close_blocks(events)
-  local open = {}
+  local open
   for wire_index, block in pairs(self.blocks) do
     if not block.stopped then
+      open = open or {}
       open[#open + 1] = wire_index
     end
+  end
+  if not open then
+    return
   end
   table.sort(open, function(a, b)
     return self.blocks[a].index < self.blocks[b].index

@@ -15,6 +15,8 @@ local thinking = require('protocol.anthropic._thinking')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- @type px.Path[]
 M.paths = {
   { method = 'POST', path = '/v1/messages', operation = 'chat' },
@@ -144,7 +146,7 @@ end
 --- @param ctx px.Context
 --- @return px.Request
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if type(body) ~= 'table' or json.is_array(body) then
     bad('the body must be a JSON object')
   end
@@ -225,10 +227,11 @@ end
 
 --- Stand-ins for the tools of a history whose request offers none: Anthropic asks for them.
 local function stubs(messages)
-  local out, seen = {}, {}
+  local out, seen
   for _, message in ipairs(messages) do
     for _, block in ipairs(message.content) do
-      if block.type == 'tool_use' and not seen[block.name] then
+      if block.type == 'tool_use' and not (seen and seen[block.name]) then
+        out, seen = out or {}, seen or {}
         seen[block.name] = true
         out[#out + 1] = { name = block.name, input_schema = schema.empty() }
       end
@@ -251,7 +254,7 @@ end
 
 local function write_tools(request, state)
   local tools = {}
-  for _, tool in ipairs(request.tools or {}) do
+  for _, tool in ipairs(request.tools or read.NONE) do
     if offered(tool, request.tool_choice) then
       local made = write_tool(tool, state)
       if made and tool.cache and state.caches < 4 then
@@ -370,15 +373,16 @@ local function write_sampling(body, request, knowledge, lost)
 end
 
 local function write_stop(body, request, lost)
-  local out = {}
-  for _, text in ipairs(request.stop or {}) do
+  local out
+  for _, text in ipairs(request.stop or read.NONE) do
     if text:find('%S') then
+      out = out or {}
       out[#out + 1] = text
     else
       lost('params.stop')
     end
   end
-  body.stop_sequences = #out > 0 and out or nil
+  body.stop_sequences = out
 end
 
 local TIERS = { auto = true, standard_only = true }
@@ -423,11 +427,17 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local knowledge, lost = ctx.knowledge or {}, read.losses(ctx)
+  local knowledge, lost = ctx.knowledge or {}, ctx.lost
   local state = {
     ctx = ctx, knowledge = knowledge, lost = lost, origin = ctx.origin or 'anthropic', caches = 0,
   }
-  local body = { model = ctx.model or request.model }
+  local body = {
+    model = ctx.model or request.model,
+    cache_control = later, max_tokens = later, messages = later, metadata = later,
+    output_config = later, service_tier = later, stop_sequences = later, stream = later,
+    system = later, temperature = later, thinking = later, tool_choice = later, tools = later,
+    top_k = later, top_p = later,
+  }
   local tools = write_tools(request, state)
   write_prompt(body, request, state)
   thinking.set(body, request, knowledge, lost)
@@ -438,7 +448,7 @@ function M.write(request, ctx)
     write_choice(body, request, state)
   else
     tools = stubs(body.messages)
-    if #tools > 0 then
+    if tools then
       body.tools, body.tool_choice = tools, { type = 'none' }
     end
   end

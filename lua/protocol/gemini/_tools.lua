@@ -13,6 +13,7 @@ local M = {}
 
 local bad, get = read.bad, names.get
 
+local KNOWN_CONFIG = names.set('functionCallingConfig')
 local KNOWN = names.set('name description parameters parametersJsonSchema')
 local FUNCTIONS = 'functionDeclarations'
 local NAME_MAX = 64
@@ -73,7 +74,7 @@ local MODES = { AUTO = 'auto', ANY = 'any', NONE = 'none', VALIDATED = 'auto' }
 --- @return px.ToolChoice?
 function M.read_choice(value, lost)
   local config = read.table(value, 'toolConfig', 'an object') or {}
-  read.unknown(config, names.set('functionCallingConfig'), 'request.toolConfig.', lost)
+  read.unknown(config, KNOWN_CONFIG, 'request.toolConfig.', lost)
   local path = 'toolConfig.functionCallingConfig'
   local calling = read.table(get(config, 'functionCallingConfig'), path, 'an object')
   local mode = calling and read.text(get(calling, 'mode'), path .. '.mode')
@@ -185,7 +186,7 @@ end
 function M.write(request, ctx, lost)
   local knowledge = ctx.knowledge or {}
   local functions, others = json.array({}), {}
-  for _, tool in ipairs(request.tools or {}) do
+  for _, tool in ipairs(request.tools or read.NONE) do
     local hosted = tool.hosted and hosted_of(tool, lost)
     if hosted then
       others[#others + 1] = hosted

@@ -50,7 +50,7 @@ end
 --- @param ctx px.Context
 --- @return px.EmbedRequest
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   local request = { model = ctx.model, inputs = {} }
   if ctx.single then
     read_one(body, '', request, lost)
@@ -70,7 +70,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if request.user then
     lost('params.user')
   end

@@ -75,7 +75,7 @@ end
 --- @param ctx px.Context
 --- @return px.Request
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if type(body) ~= 'table' or json.is_array(body) then
     bad('the body must be a JSON object')
   end
@@ -115,7 +115,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   local body = {}
   write_prompt(body, request, {
     ctx = ctx, knowledge = ctx.knowledge or {}, lost = lost, origin = ctx.origin or 'gemini',

@@ -59,7 +59,7 @@ end
 function M.add(line, ctx, reason, used)
   local prompt = (used.input or 0) + (used.cache_read or 0) + (used.cache_write or 0)
   local output = used.output or 0
-  local took = ctx.elapsed and ctx.elapsed() or 0
+  local took = ctx.elapsed and ctx:elapsed() or 0
   line.done = true
   line.done_reason = reason == 'length' and 'length' or 'stop'
   line.total_duration = took

@@ -30,7 +30,7 @@ end
 --- @param ctx px.Context
 --- @return px.EmbedRequest
 function M.read(body, ctx)
-  read.unknown(body, KNOWN, 'request.', read.losses(ctx))
+  read.unknown(body, KNOWN, 'request.', ctx.lost)
   local truncate = opt(body.truncate)
   return {
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
@@ -44,7 +44,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   for _, name in ipairs({ 'task', 'title', 'user' }) do
     if request[name] then
       lost('params.' .. name)
@@ -80,7 +80,7 @@ function M.write_reply(reply, ctx)
   return {
     model = ctx.model,
     embeddings = json.array(reply.vectors),
-    total_duration = ctx.elapsed and ctx.elapsed() or 0,
+    total_duration = ctx.elapsed and ctx:elapsed() or 0,
     load_duration = 0,
     prompt_eval_count = reply.input,
   }

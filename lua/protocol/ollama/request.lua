@@ -141,20 +141,11 @@ local function read_prompt(body, request)
   end
 end
 
-local function read_unknown(body, known, lost)
-  for _, key in ipairs(json.keys(body)) do
-    local value, harmless = opt(body[key]), HARMLESS[key]
-    if not known[key] and value ~= nil and not (harmless and harmless(value)) then
-      lost('request.' .. key)
-    end
-  end
-end
-
 --- @param body table
 --- @param ctx px.Context Gets `generate` when the reply has that form.
 --- @return px.Request
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if type(body) ~= 'table' or json.is_array(body) then
     bad('the body must be a JSON object')
   end
@@ -173,7 +164,7 @@ function M.read(body, ctx)
   options.read(body, request, lost)
   ctx.generate = metrics.is_generation(ctx, body)
   if ctx.generate then
-    read_unknown(body, GENERATE, lost)
+    read.unknown(body, GENERATE, 'request.', lost, HARMLESS)
     read_prompt(body, request)
     return request
   end
@@ -181,7 +172,7 @@ function M.read(body, ctx)
   if not messages or #messages == 0 then
     bad('messages must hold at least one message', 'messages')
   end
-  read_unknown(body, CHAT, lost)
+  read.unknown(body, CHAT, 'request.', lost, HARMLESS)
   incoming.read(messages, request, lost)
   request.tools = read_tools(body, lost)
   return request
@@ -197,10 +188,11 @@ end
 --- The answer to a request that only loads or unloads a model: one without messages or a prompt.
 ---
 --- @param body px.Body
---- @param ctx px.Context model, now, path
+--- @param path string The client's.
+--- @param make fun(): px.Context
 --- @return table? body nil for a request that asks a model something.
-function M.at_once(body, ctx)
-  local generate = metrics.is_generation(ctx, {})
+function M.at_once(body, path, make)
+  local generate = path:find('/api/generate$') ~= nil
   local asked = opt(body:get(generate and 'prompt' or 'messages[0]'))
   if asked ~= nil and asked ~= '' then
     return nil
@@ -210,6 +202,7 @@ function M.at_once(body, ctx)
   local keep = opt(body:get('keep_alive'))
   local unload = json.is_number(keep) and json.tonumber(keep) == 0
     or type(keep) == 'string' and keep:find('^0+%a*$') ~= nil
+  local ctx = make()
   ctx.generate = generate
   return reply.loaded(ctx, unload)
 end
@@ -330,7 +323,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   local knowledge, settings = ctx.knowledge or {}, ctx.settings or {}
   local body = {
     model = ctx.model or request.model,

@@ -48,7 +48,7 @@ end
 
 function M.write(request, ctx, lost)
   local tools, customs = {}, {}
-  for _, tool in ipairs(request.tools or {}) do
+  for _, tool in ipairs(request.tools or read.NONE) do
     local name = ids.shorten(ctx, tool.name)
     if tool.hosted then
       write_hosted(tool, ctx, lost)

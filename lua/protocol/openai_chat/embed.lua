@@ -46,7 +46,7 @@ function M.read(body, ctx)
     bad('encoding_format must be float or base64', 'encoding_format')
   end
   local inputs, tokens = read_inputs(opt(body.input))
-  read.unknown(body, KNOWN, 'request.', read.losses(ctx))
+  read.unknown(body, KNOWN, 'request.', ctx.lost)
   return {
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
     inputs = inputs,
@@ -61,7 +61,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   for _, name in ipairs({ 'task', 'title' }) do
     if request[name] then
       lost('params.' .. name)

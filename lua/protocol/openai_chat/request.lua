@@ -14,6 +14,8 @@ local tools_of = require('protocol.openai_chat._tools')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- @type px.Path[]
 M.paths = {
   { method = 'POST', path = '/v1/chat/completions', operation = 'chat' },
@@ -96,11 +98,11 @@ end
 local function read_tools(body, request, lost)
   local tools = {}
   local list = read.table(body.tools, 'tools', 'an array')
-  for i, tool in ipairs(list or {}) do
+  for i, tool in ipairs(list or read.NONE) do
     tools[#tools + 1] = read_tool(tool, 'tools[' .. (i - 1) .. ']', lost)
   end
   local old = read.table(body.functions, 'functions', 'an array')
-  for i, tool in ipairs(old or {}) do
+  for i, tool in ipairs(old or read.NONE) do
     tools[#tools + 1] = read_tool({ ['function'] = tool }, 'functions[' .. (i - 1) .. ']', lost)
   end
   local wish = read.table(body.web_search_options, 'web_search_options', 'an object')
@@ -194,28 +196,19 @@ local function read_stop(body)
   elseif stop ~= nil and type(stop) ~= 'table' then
     bad('stop must be a string or an array of strings', 'stop')
   end
-  local list = {}
-  for i, text in ipairs(stop or {}) do
-    list[i] = read.text(text, 'stop[' .. (i - 1) .. ']')
+  local list
+  for i, text in ipairs(stop or read.NONE) do
+    list = list or {}
+    list[#list + 1] = read.text(text, 'stop[' .. (i - 1) .. ']')
   end
-  return #list > 0 and list or nil
-end
-
-local function read_unknown(body, lost)
-  for _, key in ipairs(json.keys(body)) do
-    local value = body[key]
-    local harmless = HARMLESS[key]
-    if not KNOWN[key] and value ~= json.null and not (harmless and harmless(value)) then
-      lost('request.' .. key)
-    end
-  end
+  return list and list[1] and list
 end
 
 --- @param body table
 --- @param ctx px.Context
 --- @return px.Request
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if type(body) ~= 'table' or json.is_array(body) then
     bad('the body must be a JSON object')
   end
@@ -249,7 +242,7 @@ function M.read(body, ctx)
     stream = body.stream == true,
     include_usage = options.include_usage == true,
   }
-  read_unknown(body, lost)
+  read.unknown(body, KNOWN, 'request.', lost, HARMLESS)
   incoming.read(messages, request, lost)
   read_tools(body, request, lost)
   return request
@@ -305,11 +298,13 @@ local function write_reasoning(body, request, knowledge, lost)
   body.reasoning_effort = TO_EFFORT[given] or given
 end
 
+local SAMPLING = { 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty' }
+local DEFAULTS = { temperature = 1, top_p = 1, presence_penalty = 0, frequency_penalty = 0 }
+
 local function write_sampling(body, request, knowledge, ctx, lost)
   local free = not knowledge.no_sampling or body.reasoning_effort == 'none'
-  for _, name in ipairs({ 'temperature', 'top_p', 'presence_penalty', 'frequency_penalty' }) do
-    local value = request[name]
-    local default = name:find('penalty') and 0 or 1
+  for _, name in ipairs(SAMPLING) do
+    local value, default = request[name], DEFAULTS[name]
     if value ~= nil and (free or value == default) then
       body[name] = free and value or nil
     elseif value ~= nil then
@@ -374,7 +369,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   local knowledge = ctx.knowledge or {}
   local tools, customs = tools_of.write(request, ctx, lost)
   local messages, cache = outgoing.write(request, ctx, lost)
@@ -384,6 +379,9 @@ function M.write(request, ctx)
     prompt_cache_options = cache,
     tools = tools,
     web_search_options = ctx.search and json.object(ctx.search),
+    max_completion_tokens = later, max_tokens = later, metadata = later,
+    parallel_tool_calls = later, seed = later, stream = later, stream_options = later,
+    temperature = later, tool_choice = later, user = later, verbosity = later,
   }
   if tools then
     body.tool_choice = tools_of.write_choice(request, ctx, customs, lost)

@@ -70,7 +70,7 @@ end
 --- @param ctx px.Context Gets `echo`: what the answer begins with.
 --- @return px.Request
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if type(body) ~= 'table' or json.is_array(body) then
     bad('the body must be a JSON object')
   end

@@ -290,7 +290,7 @@ local function read_items(state, list, path)
     local at = ('%s[%d]'):format(path, i - 1)
     read.object(item, at)
     local kind = type_of(item, at)
-    local found = kind == 'item_reference' and state.ctx.item and state.ctx.item(item.id)
+    local found = kind == 'item_reference' and state.ctx.item and state.ctx:item(item.id)
     if found then
       item, kind = found, type_of(found, at)
     end

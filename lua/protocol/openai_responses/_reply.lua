@@ -3,6 +3,7 @@
 local ids = require('protocol._ids')
 local json = require('px.json')
 local logprobs = require('protocol._logprobs')
+local read = require('protocol._read')
 local signature = require('protocol._signature')
 
 local M = {}
@@ -139,14 +140,10 @@ function M.call(id, status, call, text, ctx)
   }
 end
 
--- What a response repeats of its request, with what stands for nothing.
-local ECHO = {
-  max_output_tokens = null, metadata = json.object({}), parallel_tool_calls = true,
-  reasoning = { effort = null, summary = null }, temperature = 1,
-  text = { format = { type = 'text' } }, tool_choice = 'auto', top_p = 1,
-  truncation = 'disabled', user = null, service_tier = 'default',
-  previous_response_id = null, store = false,
-}
+-- What stands for nothing in what a response repeats of its request.
+local NO_METADATA = json.object({})
+local NO_REASONING = { effort = null, summary = null }
+local PLAIN_TEXT = { format = { type = 'text' } }
 
 --- @param ctx px.Context
 --- @param model? string The upstream's word for it.
@@ -155,7 +152,8 @@ local ECHO = {
 --- @return table response In progress, without output.
 function M.response(ctx, model, id)
   local own = ctx.origin == 'openai_responses' and id and id:find('^resp')
-  local body = {
+  local echo = ctx.echo or read.NONE
+  return {
     id = own and id or 'resp_' .. (ctx.id or '0'),
     object = 'response',
     created_at = ctx.now or 0,
@@ -168,16 +166,21 @@ function M.response(ctx, model, id)
     output = json.array({}),
     tools = json.array({}),
     usage = null,
+    -- What the request said.
+    max_output_tokens = echo.max_output_tokens or null,
+    metadata = echo.metadata or NO_METADATA,
+    parallel_tool_calls = echo.parallel_tool_calls ~= false,
+    previous_response_id = echo.previous_response_id or null,
+    reasoning = echo.reasoning or NO_REASONING,
+    service_tier = 'default',
+    store = echo.store or false,
+    temperature = echo.temperature or 1,
+    text = echo.text or PLAIN_TEXT,
+    tool_choice = echo.tool_choice or 'auto',
+    top_p = echo.top_p or 1,
+    truncation = echo.truncation or 'disabled',
+    user = echo.user or null,
   }
-  local echo = ctx.echo or {}
-  for name, default in pairs(ECHO) do
-    local value = echo[name]
-    if value == nil then
-      value = default
-    end
-    body[name] = value
-  end
-  return body
 end
 
 local REASON = { length = 'max_output_tokens', filter = 'content_filter' }

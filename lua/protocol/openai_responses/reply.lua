@@ -12,6 +12,8 @@ local usage = require('protocol.openai_responses._usage')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- Walks an answer as the events that a stream of it would give.
 ---
 --- @param body any
@@ -29,25 +31,24 @@ function M.read(body, ctx)
   return ctx.stops and stops.filter(ctx.stops)(events) or events
 end
 
---- Starts an item; texts that follow are parts of it if it is a message.
-local function add_item(state, prefix, make)
-  local id = ('%s%s_%d'):format(prefix, state.ctx.id or '0', #state.items)
-  state.items[#state.items + 1] = function(status)
-    return make(id, status)
-  end
+local function next_id(state, prefix)
+  return ('%s%s_%d'):format(prefix, state.ctx.id or '0', #state.output)
+end
+
+local function add_item(state, item)
+  state.output[#state.output + 1] = item
+  state.last = item
 end
 
 --- Adds a part to the message that is open, or to a new one.
 local function add_part(state, part)
   local parts = state.parts
-  if not parts then
-    parts = {}
-    add_item(state, 'msg_', function(id, status)
-      return shape.message(id, status, parts)
-    end)
-    state.parts = parts
+  if parts then
+    parts[#parts + 1] = part
+    return
   end
-  parts[#parts + 1] = part
+  state.parts = json.array({ part })
+  add_item(state, shape.message(next_id(state, 'msg_'), 'completed', state.parts))
 end
 
 -- Kind of block: what it adds. Called with (state, block).
@@ -60,9 +61,10 @@ local function lose(state, path)
 end
 
 function add.text(state, block)
-  local notes = {}
-  for _, citation in ipairs(block.citations or {}) do
+  local notes
+  for _, citation in ipairs(block.citations or read.NONE) do
     if shape.can_annotate(citation) then
+      notes = notes or {}
       notes[#notes + 1] = shape.annotation(citation)
     else
       lose(state, 'reply.citations')
@@ -78,9 +80,7 @@ end
 function add.thinking(state, block)
   local proof = block.kind == 'redacted' and block.data or block.signature
   proof = proof and shape.seal(state.ctx, block.kind, proof)
-  add_item(state, 'rs_', function(id, status)
-    return shape.reasoning(id, status, block.text, proof)
-  end)
+  add_item(state, shape.reasoning(next_id(state, 'rs_'), 'completed', block.text, proof))
 end
 add.redacted = add.thinking
 
@@ -93,18 +93,16 @@ function add.tool_call(state, block)
   elseif text == '' and not call.custom then
     text = '{}'
   end
-  add_item(state, call.custom and 'ctc_' or 'fc_', function(id, status)
-    return shape.call(id, status, call, text, state.ctx)
-  end)
+  local id = next_id(state, call.custom and 'ctc_' or 'fc_')
+  add_item(state, shape.call(id, 'completed', call, text, state.ctx))
 end
 
 function add.opaque(state, block)
   if block.protocol ~= 'openai_responses' then
     return lose(state, 'reply.opaque')
   end
-  add_item(state, '', function()
-    return block.json
-  end)
+  state.output[#state.output + 1] = block.json
+  state.last = nil  -- It says its status itself.
 end
 
 local IN_MESSAGE = { text = true, refusal = true }
@@ -120,16 +118,16 @@ function M.write(events, ctx)
     local _, body = errors.write(errors.failure(folded.failure))
     return body
   end
-  local state = { ctx = ctx, items = {} }
+  local body = shape.response(ctx, folded.model, folded.id)
+  local state = { ctx = ctx, output = body.output, parts = later, last = later }
   for _, block in ipairs(folded.blocks) do
     if not IN_MESSAGE[block.kind] then
       state.parts = nil
     end
     add[block.kind](state, block)
   end
-  local body = shape.response(ctx, folded.model, folded.id)
-  for i, make in ipairs(state.items) do
-    body.output[i] = make(i == #state.items and shape.last_status(folded.finish) or 'completed')
+  if state.last then
+    state.last.status = shape.last_status(folded.finish)
   end
   local kind = shape.finish(body, folded.finish)
   body.usage = usage.write(folded.usage or {})

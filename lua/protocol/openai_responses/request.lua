@@ -11,6 +11,8 @@ local tools = require('protocol.openai_responses._tools')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- @type px.Path[]
 M.paths = {
   { method = 'POST', path = '/v1/responses', operation = 'chat' },
@@ -98,9 +100,11 @@ local function read_logprobs(body)
   return count and count > 0 and count or nil
 end
 
+local STATE = { 'previous_response_id', 'conversation' }
+
 --- What was said before and is kept by nobody here.
 local function check_state(body, ctx)
-  for _, name in ipairs({ 'previous_response_id', 'conversation' }) do
+  for _, name in ipairs(STATE) do
     local value = opt(body[name])
     if value ~= nil and not ctx.previous then
       local id = type(value) == 'table' and value.id or value
@@ -113,14 +117,7 @@ local function check_state(body, ctx)
   end
 end
 
-local function read_unknown(body, lost)
-  for _, key in ipairs(json.keys(body)) do
-    local value = body[key]
-    local harmless = HARMLESS[key]
-    if not KNOWN[key] and value ~= json.null and not (harmless and harmless(value)) then
-      lost('request.' .. key)
-    end
-  end
+local function read_included(body, lost)
   for _, name in ipairs(read.maybe_table(body.include)) do
     if not INCLUDED[name] then
       lost('request.include')
@@ -128,30 +125,34 @@ local function read_unknown(body, lost)
   end
 end
 
--- What the response repeats.
-local ECHO = {
-  'max_output_tokens', 'metadata', 'parallel_tool_calls', 'reasoning', 'temperature', 'text',
-  'tool_choice', 'top_p', 'truncation', 'user',
-}
-
+--- What the response repeats.
 local function echo(body, ctx)
-  local out = { previous_response_id = opt(body.previous_response_id), store = ctx.keep ~= nil }
-  for _, name in ipairs(ECHO) do
-    out[name] = opt(body[name])
-  end
-  return out
+  return {
+    max_output_tokens = opt(body.max_output_tokens),
+    metadata = opt(body.metadata),
+    parallel_tool_calls = opt(body.parallel_tool_calls),
+    previous_response_id = opt(body.previous_response_id),
+    reasoning = opt(body.reasoning),
+    store = ctx.keep ~= nil,
+    temperature = opt(body.temperature),
+    text = opt(body.text),
+    tool_choice = opt(body.tool_choice),
+    top_p = opt(body.top_p),
+    truncation = opt(body.truncation),
+    user = opt(body.user),
+  }
 end
 
 --- @param body table
 --- @param ctx px.Context Gets `namespaces` and `echo`, for the writers of the answer.
 --- @return px.Request
 function M.read(body, ctx)
-  local lost = read.losses(ctx)
+  local lost = ctx.lost
   if type(body) ~= 'table' or json.is_array(body) then
     bad('the body must be a JSON object')
   end
   check_state(body, ctx)
-  local text = read.table(body.text, 'text', 'an object') or {}
+  local text = read.table(body.text, 'text', 'an object') or read.NONE
   local request = {
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
     tool_choice = tools.read_choice(body.tool_choice),
@@ -168,11 +169,16 @@ function M.read(body, ctx)
     service_tier = read.text(body.service_tier, 'service_tier'),
     stream = body.stream == true,
     include_usage = true,
+    system = later, turns = later, tools = later,
   }
-  read_unknown(body, lost)
-  local list = {}
-  tools.read(list, read.table(body.tools, 'tools', 'an array'), 'tools', ctx)
-  request.tools = #list > 0 and list or nil
+  read.unknown(body, KNOWN, 'request.', lost, HARMLESS)
+  read_included(body, lost)
+  local offered = read.table(body.tools, 'tools', 'an array')
+  if offered then
+    local list = {}
+    tools.read(list, offered, 'tools', ctx)
+    request.tools = #list > 0 and list or nil
+  end
   incoming.read(body, request, ctx, lost)
   ctx.echo = echo(body, ctx)
   return request
@@ -189,7 +195,7 @@ end
 
 local function write_text(body, request)
   local format = request.response_format
-  local text = { verbosity = request.verbosity }
+  local text = { verbosity = request.verbosity, format = later }
   if format and format.kind == 'schema' and format.schema then
     text.format = {
       type = 'json_schema',
@@ -243,9 +249,13 @@ local function write_logprobs(body, request, ctx)
   ctx.logprobs = true
 end
 
+local RANGES = { 'temperature', 'top_p' }
+local PENALTIES = { 'presence_penalty', 'frequency_penalty' }
+local UNKNOWN = { 'top_k', 'seed' }
+
 local function write_sampling(body, request, knowledge, ctx, lost)
   local free = not knowledge.no_sampling or (body.reasoning and body.reasoning.effort == 'none')
-  for _, name in ipairs({ 'temperature', 'top_p' }) do
+  for _, name in ipairs(RANGES) do
     local value = request[name]
     if value ~= nil and free then
       body[name] = value
@@ -258,12 +268,12 @@ local function write_sampling(body, request, knowledge, ctx, lost)
   elseif request.logprobs then
     lost('params.logprobs')
   end
-  for _, name in ipairs({ 'presence_penalty', 'frequency_penalty' }) do
+  for _, name in ipairs(PENALTIES) do
     if request[name] ~= nil and request[name] ~= 0 then
       lost('params.' .. name)
     end
   end
-  for _, name in ipairs({ 'top_k', 'seed' }) do
+  for _, name in ipairs(UNKNOWN) do
     if request[name] ~= nil then
       lost('params.' .. name)
     end
@@ -301,8 +311,14 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(request, ctx)
-  local lost, knowledge = read.losses(ctx), ctx.knowledge or {}
-  local body = { model = ctx.model or request.model }
+  local lost, knowledge = ctx.lost, ctx.knowledge or {}
+  local body = {
+    model = ctx.model or request.model,
+    include = later, input = later, instructions = later, max_output_tokens = later,
+    metadata = later, parallel_tool_calls = later, prompt_cache_options = later,
+    reasoning = later, store = later, stream = later, text = later, tool_choice = later,
+    tools = later, user = later,
+  }
   outgoing.write(body, request, ctx, lost)
   body.tools = tools.write(request, ctx, lost)
   if body.tools then

@@ -39,6 +39,7 @@
 --- @field now integer Seconds since 1970, for `created`.
 --- @field stream boolean The client asked for a stream.
 --- @field include_usage boolean The client asked for usage in its stream.
+--- @field protocol? string Id of the client's protocol.
 --- @field origin string Id of the upstream protocol and, after a colon, perhaps the model family, for
 ---   signatures: 'anthropic', 'anthropic:opus'. A bare protocol stands for all its families.
 --- @field settings table The provider's own settings from the configuration, {} if none.
@@ -50,13 +51,14 @@
 --- @field generate? boolean Ollama, set by request.read: the reply has the form of /api/generate.
 --- @field path? string The client's path.
 --- @field relayed? table<string, string> For the writer of an error behind a relayed stream: what its taps found.
---- @field elapsed? fun(): integer Nanoseconds since the conversion began, for protocols that tell them.
+--- @field elapsed? fun(ctx: px.Context): integer Nanoseconds since the conversion began, for protocols that tell them.
 --- @field namespaces? table<string, table> Set by readers of Responses: flattened names of tools, to
 ---   { namespace, name }, by which its writers restore them.
 --- @field declared? table<string, boolean> Set by request.read of Responses: the client's custom tools.
 --- @field echo? table Set by request.read of Responses: what its response repeats.
 --- @field previous? table[] For request.read of Responses: the items that previous_response_id means.
---- @field item? fun(id: string): table? For request.read of Responses: the item that a reference means.
+--- @field item? fun(ctx: px.Context, id: string): table? For request.read of Responses: the item that a reference means.
+--- @field client? string Whose responses `item` looks among.
 --- @field keep? fun(response: table) For writers of Responses: takes a response that is complete.
 --- @field logprobs? boolean Set by request.write: the upstream was asked for them.
 --- @field format_tool? string Set by request.write: the tool that stands for structured output.
