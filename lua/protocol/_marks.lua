@@ -56,8 +56,12 @@ end
 --- @return string? text
 --- @return table[]? parts
 function M.system(marks, blocks, make)
+  local told = system.told(blocks, marks.lost)
+  if not told[1] then
+    return nil
+  end
   local parts, texts, plain = {}, {}, true
-  for i, block in ipairs(system.told(blocks, marks.lost)) do
+  for i, block in ipairs(told) do
     parts[i], texts[i] = make(block.text), block.text
     M.put(marks, parts[i], block, 'system.cache')
     plain = plain and M.none_on(parts[i])
@@ -65,7 +69,7 @@ function M.system(marks, blocks, make)
   if not plain then
     return nil, parts
   end
-  return texts[1] and table.concat(texts, '\n\n')
+  return table.concat(texts, '\n\n')
 end
 
 --- Tells whether a part has no mark.

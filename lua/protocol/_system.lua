@@ -1,5 +1,7 @@
 --- System prompts on their way to an upstream.
 
+local NONE = require('protocol._read').NONE
+
 local M = {}
 
 -- What begins with this is Claude Code's own accounting, which means something to Anthropic alone.
@@ -12,8 +14,11 @@ local BILLING = 'x-anthropic-billing-header'
 --- @param lost fun(path: string)
 --- @return px.Block[]
 function M.told(blocks, lost)
+  if not blocks or not blocks[1] then
+    return NONE
+  end
   local out = {}
-  for _, block in ipairs(blocks or {}) do
+  for _, block in ipairs(blocks) do
     local text = block.text or ''
     if block.kind == 'text' and text ~= '' and text:sub(1, #BILLING) ~= BILLING then
       out[#out + 1] = block
@@ -35,6 +40,9 @@ end
 --- @param lost fun(path: string)
 --- @return string[]
 function M.texts(blocks, lost)
+  if not blocks or not blocks[1] then
+    return NONE
+  end
   local out = {}
   for i, block in ipairs(M.told(blocks, lost)) do
     out[i] = block.text

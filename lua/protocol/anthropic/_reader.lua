@@ -13,6 +13,8 @@ local usage = require('protocol.anthropic._usage')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 -- Delta type on the wire: its neutral kind, and the member that carries its text.
 local DELTA = {
   input_json_delta = { 'args', 'partial_json' },
@@ -60,7 +62,8 @@ Reader.__index = Reader
 --- @return px.ClaudeReader
 function M.new(ctx)
   return setmetatable({
-    ctx = ctx, count = 0, blocks = {}, used = {}, started = false, called = false, done = false,
+    ctx = ctx, count = 0, blocks = {}, used = usage.new(), started = false, called = false,
+    done = false, reason = later, stop = later, refused = later,
   }, Reader)
 end
 
@@ -138,7 +141,9 @@ function Reader:block_start(events, wire_index, content)
   if old and not old.stopped then
     self:block_stop(events, wire_index)
   end
-  local block = { index = self.count }
+  local block = {
+    index = self.count, kind = later, begun = later, content = later, stopped = later,
+  }
   self.count = self.count + 1
   self.blocks[wire_index] = block
   local start = on_start[content.type]

@@ -4,7 +4,16 @@ local read = require('protocol._read')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 local number = read.maybe_number
+
+--- Usage so far, of which nothing is said yet.
+function M.new()
+  return {
+    input = later, cache_read = later, cache_write = later, output = later, reasoning = later,
+  }
+end
 
 --- Keeps what later usage says over what earlier usage said. Null says nothing.
 ---

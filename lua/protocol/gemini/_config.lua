@@ -10,6 +10,8 @@ local schema = require('protocol.gemini._schema')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 local bad, get = read.bad, names.get
 
 local PLACE = 'generationConfig.'
@@ -245,8 +247,11 @@ local function write_format(body, config, request, knowledge, lost)
 end
 
 local function write_stop(config, request, ctx, lost)
+  if not request.stop then
+    return
+  end
   local out = json.array({})
-  for _, text in ipairs(request.stop or {}) do
+  for _, text in ipairs(request.stop) do
     if text == '' then
       lost('params.stop')
     elseif #out < STOPS_MAX then
@@ -297,7 +302,11 @@ end
 --- @param ctx px.Context
 --- @param lost fun(path: string)
 function M.write(body, request, ctx, lost)
-  local knowledge, config = ctx.knowledge or {}, {}
+  local knowledge = ctx.knowledge or {}
+  local config = {
+    temperature = later, topP = later, topK = later, presencePenalty = later,
+    frequencyPenalty = later, seed = later, maxOutputTokens = later, thinkingConfig = later,
+  }
   write_numbers(config, request, knowledge, lost)
   write_logprobs(config, request, ctx)
   write_stop(config, request, ctx, lost)

@@ -101,6 +101,9 @@ end
 --- @param text string The answer's text.
 --- @return table?
 function M.write(list, text)
+  if #list == 0 then
+    return nil
+  end
   local chunks, supports, place = json.array({}), json.array({}), {}
   for _, event in ipairs(list) do
     local url = event.url

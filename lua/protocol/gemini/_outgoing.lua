@@ -227,25 +227,32 @@ local function write_model(turn, state)
   return parts
 end
 
+local function write_other(parts, block, state)
+  if block.cache then
+    state.lost('messages.cache')
+  end
+  if make[block.kind] then
+    parts[#parts + 1] = make[block.kind](block, state)
+  else
+    state.lost('messages.' .. block.kind)
+  end
+end
+
+--- Writes a turn of the user. Results stand first in it, what they have besides comes behind them.
 local function write_user(turn, state)
-  local parts, extra, rest = json.array({}), {}, {}
+  local parts, extra = json.array({}), nil
   for _, block in ipairs(turn.blocks) do
     if block.kind == 'tool_result' then
+      extra = extra or {}
       parts[#parts + 1] = result_part(block, state, extra)
-    else
-      if block.cache then
-        state.lost('messages.cache')
-      end
-      if make[block.kind] then
-        rest[#rest + 1] = make[block.kind](block, state)
-      else
-        state.lost('messages.' .. block.kind)
-      end
     end
   end
-  for _, list in ipairs({ extra, rest }) do
-    for _, part in ipairs(list) do
-      parts[#parts + 1] = part
+  for _, part in ipairs(extra or read.NONE) do
+    parts[#parts + 1] = part
+  end
+  for _, block in ipairs(turn.blocks) do
+    if block.kind ~= 'tool_result' then
+      write_other(parts, block, state)
     end
   end
   return parts

@@ -19,6 +19,8 @@ local usage = require('protocol.gemini._usage')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 local get = names.get
 
 local OPAQUE = { 'executableCode', 'codeExecutionResult', 'toolCall', 'toolResponse' }
@@ -42,7 +44,8 @@ Reader.__index = Reader
 --- @return px.GeminiReader
 function M.new(ctx)
   return setmetatable({
-    ctx = ctx, count = 0, calls = 0, used = {}, texts = {}, started = false, done = false,
+    ctx = ctx, count = 0, calls = 0, used = usage.new(), texts = {}, started = false, done = false,
+    open = later, open_kind = later, call = later, reason = later,
   }, Reader)
 end
 

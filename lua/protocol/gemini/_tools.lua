@@ -184,9 +184,12 @@ end
 --- @return table[]? tools
 --- @return boolean? mixed Hosted tools stand beside functions.
 function M.write(request, ctx, lost)
+  if not request.tools then
+    return nil
+  end
   local knowledge = ctx.knowledge or {}
   local functions, others = json.array({}), {}
-  for _, tool in ipairs(request.tools or read.NONE) do
+  for _, tool in ipairs(request.tools) do
     local hosted = tool.hosted and hosted_of(tool, lost)
     if hosted then
       others[#others + 1] = hosted

@@ -6,6 +6,8 @@ local names = require('protocol.gemini._names')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 local FIELDS = {
   'promptTokenCount', 'cachedContentTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount',
   'toolUsePromptTokenCount',
@@ -14,6 +16,14 @@ local FIELDS = {
 -- int64 may come as a string.
 local function count(value)
   return read.maybe_number(value) or (type(value) == 'string' and tonumber(value)) or nil
+end
+
+--- Usage so far, of which nothing is said yet.
+function M.new()
+  return {
+    promptTokenCount = later, cachedContentTokenCount = later, candidatesTokenCount = later,
+    thoughtsTokenCount = later, toolUsePromptTokenCount = later,
+  }
 end
 
 --- Keeps what later chunks say over what earlier ones said: counts are sums so far.
@@ -30,7 +40,9 @@ function M.merge(into, usage)
     if type(value) ~= 'number' then
       value = count(names.get(usage, name))
     end
-    into[name] = value or into[name]
+    if value then
+      into[name] = value
+    end
   end
 end
 

@@ -14,6 +14,8 @@ local unescape = require('px.url').unescape
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- The body has no model.
 M.model_in_path = true
 
@@ -101,13 +103,13 @@ end
 local function write_prompt(body, request, state)
   if #request.turns == 0 then
     local blocks = {}
-    for i, block in ipairs(request.system or {}) do
+    for i, block in ipairs(request.system) do
       blocks[i] = { kind = 'text', text = block.text }
     end
     body.contents = outgoing.contents({ { role = 'user', blocks = blocks } }, state)
     return
   end
-  body.systemInstruction = outgoing.system(request.system or {}, state)
+  body.systemInstruction = outgoing.system(request.system, state)
   body.contents = outgoing.contents(request.turns, state)
 end
 
@@ -116,7 +118,10 @@ end
 --- @return table body
 function M.write(request, ctx)
   local lost = ctx.lost
-  local body = {}
+  local body = {
+    contents = later, generationConfig = later, systemInstruction = later, toolConfig = later,
+    tools = later,
+  }
   write_prompt(body, request, {
     ctx = ctx, knowledge = ctx.knowledge or {}, lost = lost, origin = ctx.origin or 'gemini',
   })

@@ -12,6 +12,8 @@ local read = require('protocol._read')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- @class px.OllamaReader
 --- @field ctx px.Context
 --- @field count integer Blocks so far.
@@ -29,7 +31,8 @@ Reader.__index = Reader
 --- @return px.OllamaReader
 function M.new(ctx)
   return setmetatable({
-    ctx = ctx, count = 0, calls = 0, used = {}, started = false, done = false,
+    ctx = ctx, count = 0, calls = 0, used = {}, started = false, done = false, open = later,
+    open_kind = later,
   }, Reader)
 end
 

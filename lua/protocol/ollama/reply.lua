@@ -44,34 +44,31 @@ end
 local LOST = { redacted = 'thinking', opaque = 'opaque' }
 
 local function write_message(folded, ctx)
-  local texts, thoughts, calls = {}, {}, {}
-  local function lose(path)
-    if ctx.lost then
-      ctx.lost('reply.' .. path)
-    end
-  end
+  local texts, thoughts, calls = {}, nil, nil
   for _, block in ipairs(folded.blocks) do
     if block.kind == 'text' or block.kind == 'refusal' then
       texts[#texts + 1] = block.text
       if block.citations then
-        lose('citations')
+        ctx.lost('reply.citations')
       end
     elseif block.kind == 'thinking' then
+      thoughts = thoughts or {}
       thoughts[#thoughts + 1] = block.text
       if block.signature then
-        lose('signature')
+        ctx.lost('reply.signature')
       end
     elseif block.kind == 'tool_call' then
+      calls = calls or {}
       calls[#calls + 1] = writer.call(block, #calls)
     else
-      lose(LOST[block.kind] or block.kind)
+      ctx.lost('reply.' .. (LOST[block.kind] or block.kind))
     end
   end
-  local thinking = table.concat(thoughts)
+  local thinking = thoughts and table.concat(thoughts)
   return {
     content = table.concat(texts),
     thinking = thinking ~= '' and thinking or nil,
-    tool_calls = #calls > 0 and calls or nil,
+    tool_calls = calls,
   }
 end
 

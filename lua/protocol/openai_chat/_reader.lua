@@ -13,6 +13,8 @@ local usage = require('protocol.openai_chat._usage')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 --- @class px.ChatReader
 --- @field ctx px.Context
 --- @field count integer Blocks so far.
@@ -30,7 +32,8 @@ Reader.__index = Reader
 --- @return px.ChatReader
 function M.new(ctx)
   local self = setmetatable({
-    ctx = ctx, count = 0, plain = false, started = false, done = false,
+    ctx = ctx, count = 0, plain = false, started = false, done = false, calls = later,
+    open = later, open_kind = later,
   }, Reader)
   self.calls = calls.new(self)
   return self

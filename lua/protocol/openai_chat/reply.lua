@@ -6,6 +6,7 @@ local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
 local fold = require('protocol._fold')
 local logprobs = require('protocol._logprobs')
+local read = require('protocol._read')
 local reader = require('protocol.openai_chat._reader')
 local signature = require('protocol._signature')
 local stops = require('protocol._stops')
@@ -13,6 +14,8 @@ local usage = require('protocol.openai_chat._usage')
 local writer = require('protocol.openai_chat._writer')
 
 local M = {}
+
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
 
 --- Walks an answer as the events that a stream of it would give.
 ---
@@ -58,52 +61,67 @@ local function write_call(block)
   }
 end
 
-local function add_proof(message, block, ctx)
+--- Adds to one of the lists that a message is made of. Most stay away.
+local function add(lists, name, value)
+  local list = lists[name]
+  if list then
+    list[#list + 1] = value
+  else
+    lists[name] = { value }
+  end
+end
+
+local function add_thought(lists, block, ctx)
+  if block.text then
+    add(lists, 'thoughts', block.text)
+  end
   local proof = block.kind == 'redacted' and block.data or block.signature
   if proof then
-    local list = message.reasoning_details or {}
-    message.reasoning_details = list
-    list[#list + 1] = details.item(block.kind, block.text,
-      signature.tag('openai_chat', ctx.origin, proof), #list)
+    local place = #(lists.proofs or read.NONE)
+    add(lists, 'proofs', details.item(block.kind, block.text,
+      signature.tag('openai_chat', ctx.origin, proof), place))
+  end
+end
+
+local function add_text(lists, block, ctx)
+  add(lists, 'texts', block.text)
+  for _, citation in ipairs(block.citations or read.NONE) do
+    if citation.url then
+      add(lists, 'notes', writer.annotation(citation))
+    else
+      ctx.lost('reply.citations')
+    end
   end
 end
 
 local function write_message(folded, ctx)
-  local texts, thoughts, refusals, calls, notes, images = {}, {}, {}, {}, {}, {}
-  local message = { role = 'assistant' }
+  local lists = { texts = later, thoughts = later, calls = later }
   for _, block in ipairs(folded.blocks) do
     if block.kind == 'text' then
-      texts[#texts + 1] = block.text
-      for _, citation in ipairs(block.citations or {}) do
-        if citation.url then
-          notes[#notes + 1] = writer.annotation(citation)
-        elseif ctx.lost then
-          ctx.lost('reply.citations')
-        end
-      end
+      add_text(lists, block, ctx)
     elseif block.kind == 'thinking' or block.kind == 'redacted' then
-      thoughts[#thoughts + 1] = block.text
-      add_proof(message, block, ctx)
+      add_thought(lists, block, ctx)
     elseif block.kind == 'refusal' then
-      refusals[#refusals + 1] = block.text
+      add(lists, 'refusals', block.text)
     elseif block.kind == 'tool_call' then
-      calls[#calls + 1] = write_call(block)
+      add(lists, 'calls', write_call(block))
     elseif block.kind == 'image' then
-      images[#images + 1] = writer.image(block.url)
-    elseif ctx.lost then
+      add(lists, 'images', writer.image(block.url))
+    else
       ctx.lost('reply.' .. block.kind)
     end
   end
-  message.content = #texts > 0 and table.concat(texts) or json.null
-  message.refusal = #refusals > 0 and table.concat(refusals) or json.null
-  message.reasoning_content = #thoughts > 0 and table.concat(thoughts) or nil
-  message.tool_calls = #calls > 0 and calls or nil
-  message.annotations = #notes > 0 and notes or nil
-  message.images = #images > 0 and images or nil
-  if not message.tool_calls and message.content == json.null and #refusals == 0 then
-    message.content = ''
-  end
-  return message
+  local silent = not lists.calls and not lists.refusals
+  return {
+    role = 'assistant',
+    content = lists.texts and table.concat(lists.texts) or silent and '' or json.null,
+    refusal = lists.refusals and table.concat(lists.refusals) or json.null,
+    reasoning_content = lists.thoughts and table.concat(lists.thoughts),
+    reasoning_details = lists.proofs,
+    tool_calls = lists.calls,
+    annotations = lists.notes,
+    images = lists.images,
+  }
 end
 
 --- Makes the answer that events tell.

@@ -13,6 +13,8 @@ local usage = require('protocol.openai_responses._usage')
 
 local M = {}
 
+local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
+
 local text_of = read.maybe_text
 
 --- @class px.ResponsesReader
@@ -33,7 +35,7 @@ Reader.__index = Reader
 function M.new(ctx)
   return setmetatable({
     ctx = ctx, count = 0, slots = {}, last = -1, seen = {}, started = false, called = false,
-    done = false,
+    done = false, held = later,
   }, Reader)
 end
 
@@ -61,7 +63,7 @@ function Reader:slot(at, fresh)
   at = read.maybe_number(at) or (fresh and self.last + 1) or math.max(self.last, 0)
   local slot = self.slots[at]
   if not slot then
-    slot = { parts = {}, summaries = {} }
+    slot = { parts = {}, summaries = {}, part = later }
     self.slots[at] = slot
     self.last = math.max(self.last, at)
   end
