@@ -36,13 +36,19 @@ static inline const char *json_layout_text(const struct json_layout *layout)
 
 struct json_shapes;
 
+/// A key being sorted.
+struct json_key {
+    struct px_str text;
+    uint64_t start;  ///< Its first bytes as a number: most keys differ there.
+};
+
 struct json_codec {
     int store;        ///< Registry reference to the table of STORE_* below.
     size_t last_top;  ///< Members of the last top value.
     struct json_shapes *shapes;
     struct px_buf scratch;
     struct px_buf out;
-    struct px_str *keys;  ///< Stack of keys being sorted.
+    struct json_key *keys;  ///< Stack of keys being sorted.
     size_t keys_len, keys_cap;
 };
 

@@ -114,7 +114,7 @@ static bool next_sorted(struct encode *e, struct json_level *level)
     if (level->at == level->len) {
         return false;
     }
-    struct px_str key = e->walk.codec->keys[level->keys + level->at++];
+    struct px_str key = e->walk.codec->keys[level->keys + level->at++].text;
     put(e, ",", level->written++ > 0);
     check(e, px_json_quote(e->out, key));
     put(e, ":", 1);

@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 void json_push_current_key(struct json_walk *walk, const struct json_level *level)
 {
     if (level->kind == JSON_KIND_SORTED) {
-        struct px_str key = walk->codec->keys[level->keys + level->at - 1];
+        struct px_str key = walk->codec->keys[level->keys + level->at - 1].text;
         lua_pushlstring(walk->L, key.ptr, key.len);
     } else {
         lua_rawgeti(walk->L, level->table + 1, JSON_KEYS + (int)level->at - 1);
@@ -61,12 +62,30 @@ int json_refuse(struct json_walk *walk, const char *what)
 
 // -- Opening --------------------------------------------------------------------------------------
 
+// The first bytes of a key as a number that orders keys as their bytes do, as far as it goes.
+static uint64_t start_of(struct px_str key)
+{
+    uint64_t start = 0;
+    if (key.len >= sizeof(start)) {
+        memcpy(&start, key.ptr, sizeof(start));
+        return be64toh(start);
+    }
+    for (size_t i = 0; i < key.len; i++) {
+        start |= (uint64_t)(unsigned char)key.ptr[i] << (56 - 8 * i);
+    }
+    return start;
+}
+
 static int compare_keys(const void *a, const void *b)
 {
-    const struct px_str *left = a, *right = b;
-    size_t len = left->len < right->len ? left->len : right->len;
-    int order = len ? memcmp(left->ptr, right->ptr, len) : 0;
-    return order ? order : (left->len > right->len) - (left->len < right->len);
+    const struct json_key *left = a, *right = b;
+    if (left->start != right->start) {
+        return left->start < right->start ? -1 : 1;
+    }
+    struct px_str l = left->text, r = right->text;
+    size_t len = l.len < r.len ? l.len : r.len;
+    int order = len ? memcmp(l.ptr, r.ptr, len) : 0;
+    return order ? order : (l.len > r.len) - (l.len < r.len);
 }
 
 // Sorts the last `len` keys of the codec.
@@ -75,13 +94,13 @@ static void sort_keys(struct json_codec *codec, size_t len)
     if (len < 2) {
         return;
     }
-    struct px_str *keys = codec->keys + codec->keys_len - len;
-    if (len > 16) {
+    struct json_key *keys = codec->keys + codec->keys_len - len;
+    if (len > 32) {
         qsort(keys, len, sizeof(*keys), compare_keys);
         return;
     }
     for (size_t i = 1; i < len; i++) {
-        struct px_str key = keys[i];
+        struct json_key key = keys[i];
         size_t at = i;
         for (; at > 0 && compare_keys(&keys[at - 1], &key) > 0; at--) {
             keys[at] = keys[at - 1];
@@ -96,7 +115,7 @@ static void add_key(struct json_walk *walk, int idx)
     struct json_codec *codec = walk->codec;
     if (codec->keys_len == codec->keys_cap) {
         size_t cap = codec->keys_cap ? codec->keys_cap * 2 : 64;
-        struct px_str *keys = realloc(codec->keys, cap * sizeof(*keys));
+        struct json_key *keys = realloc(codec->keys, cap * sizeof(*keys));
         if (!keys) {
             json_refuse(walk, "not enough memory");
             return;
@@ -104,8 +123,9 @@ static void add_key(struct json_walk *walk, int idx)
         codec->keys = keys;
         codec->keys_cap = cap;
     }
-    struct px_str *key = &codec->keys[codec->keys_len++];
-    key->ptr = lua_tolstring(walk->L, idx, &key->len);
+    struct json_key *key = &codec->keys[codec->keys_len++];
+    key->text.ptr = lua_tolstring(walk->L, idx, &key->text.len);
+    key->start = start_of(key->text);
 }
 
 // Counts the members of the table, checking that all keys have `type`.
@@ -277,6 +297,10 @@ void json_push_keys(lua_State *L, struct json_codec *codec, int idx)
             lua_pop(L, 1);
             json_push_current_key(&walk, level);
             lua_rawseti(L, list, ++len);
+        }
+        if ((size_t)len == level->total) {
+            lua_settop(L, list);
+            return;
         }
         json_collect_new(&walk, level);
     }

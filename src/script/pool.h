@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 /// Blocks up to this size come from the lists, in steps of PX_POOL_STEP.
-#define PX_POOL_MAX 512
+#define PX_POOL_MAX 1024
 #define PX_POOL_STEP 16
 
 /// Memory of one Lua state. Zero-initialise it; one thread at a time.

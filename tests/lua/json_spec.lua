@@ -129,6 +129,27 @@ describe('json.encode', function()
     eq('{"A":1,"a":2,"aa":3,"b":4,"é":5}', json.encode({ b = 4, aa = 3, a = 2, A = 1, ['é'] = 5 }))
   end)
 
+  it('sorts keys that begin alike, however many there are', function()
+    for _, count in ipairs({ 2, 17, 32, 33, 100 }) do
+      local keys, plain = {}, {}
+      for i = 1, count do
+        local tail = string.char(i * 37 % 256):rep(i % 5)
+        keys[i] = ('a'):rep(i % 11) .. tail
+      end
+      for _, key in ipairs(keys) do
+        plain[key] = 1
+      end
+      keys = {}
+      for key in pairs(plain) do
+        keys[#keys + 1] = key
+      end
+      table.sort(keys, function(a, b)
+        return a < b
+      end)
+      eq(keys, json.keys(plain))
+    end
+  end)
+
   it('sorts many keys', function()
     local value, expected = {}, {}
     for i = 1, 100 do
