@@ -6,7 +6,7 @@
 
 local json = require('px.json')
 
-local decode, encode = json.decode, json.encode
+local encode, inside = json.encode, json.between
 local find, sub = string.find, string.sub
 
 local M = {}
@@ -19,16 +19,17 @@ local PATIENCE = 8
 --- @return fun(data: string): string? match Gives the text of a chunk that is alike.
 --- @return fun(data: string, text: string) learn Tells a chunk that was decoded, and its text.
 function M.new(label, varying)
-  local before, behind, front, back
+  local before, behind, front
   local between  -- What stands from the end of the varying value on, when there is one.
   local misses = 0
 
-  --- Where the text's first quote stands, if all before it is alike.
-  local function quote_of(data)
+  --- What stands before the text: all of it, or where its first quote is if one member varies.
+  local function before_of(data)
+    if not between then
+      return before
+    end
     if sub(data, 1, front) ~= before then
       return nil
-    elseif not between then
-      return front
     end
     local stop = find(data, '"', front + 1, true)
     local last = stop and stop + #between - 1
@@ -40,17 +41,12 @@ function M.new(label, varying)
   end
 
   local function match(data)
-    if not before then
-      return nil
+    local where = before and before_of(data)
+    local text = where and inside(data, where, behind)
+    if before then
+      misses = text and 0 or misses + 1
     end
-    local quote = quote_of(data)
-    if not quote or sub(data, -back) ~= behind or #data <= quote + back then
-      misses = misses + 1
-      return nil
-    end
-    misses = 0
-    local text = decode(sub(data, quote, -back))  -- Both quotes are part of what does not change.
-    return type(text) == 'string' and text or nil
+    return text
   end
 
   --- Parts what stands before the text where the varying value is.
@@ -75,7 +71,7 @@ function M.new(label, varying)
       if varying then
         before, between = part(before)
       end
-      front, back = #before, #behind
+      front = #before
     end
   end
 

@@ -262,6 +262,50 @@ static int l_copy(lua_State *L)
     return 1;
 }
 
+// -- One string inside a text ---------------------------------------------------------------------
+
+/// Where the opening quote of between() stands, counted from 0; data.len if it is none.
+static size_t quote_at(lua_State *L, struct px_str data)
+{
+    if (lua_type(L, 2) == LUA_TNUMBER) {
+        lua_Number at = lua_tonumber(L, 2);
+        return at >= 1 && at <= (lua_Number)data.len ? (size_t)at - 1 : data.len;
+    }
+    struct px_str before;
+    before.ptr = luaL_checklstring(L, 2, &before.len);
+    bool fits =
+        before.len > 0 && before.len <= data.len && memcmp(data.ptr, before.ptr, before.len) == 0;
+    return fits ? before.len - 1 : data.len;
+}
+
+/// between(data, before, behind): see px/_meta/json.lua.
+static int l_between(lua_State *L)
+{
+    struct px_str data, behind;
+    data.ptr = luaL_checklstring(L, 1, &data.len);
+    behind.ptr = luaL_checklstring(L, 3, &behind.len);
+    size_t quote = quote_at(L, data);
+    if (!behind.len || data.len - quote < behind.len + 1 ||
+        memcmp(data.ptr + data.len - behind.len, behind.ptr, behind.len) != 0) {
+        return 0;
+    }
+    struct px_str raw = { data.ptr + quote, data.len - behind.len + 1 - quote };
+    if (raw.ptr[0] != '"' || px_json_scan(raw, NULL, NULL, NULL)) {
+        return 0;
+    }
+    if (!memchr(raw.ptr, '\\', raw.len)) {
+        lua_pushlstring(L, raw.ptr + 1, raw.len - 2);
+        return 1;
+    }
+    struct px_buf *text = &own_codec(L)->scratch;
+    px_buf_reset(text);
+    if (px_json_unquote(raw, text)) {
+        return luaL_error(L, "not enough memory");
+    }
+    lua_pushlstring(L, text->ptr, text->len);
+    return 1;
+}
+
 // -- Decode and encode ----------------------------------------------------------------------------
 
 static int l_decode(lua_State *L)
@@ -368,13 +412,21 @@ static void fill_codec(lua_State *L, struct json_codec *codec)
 void px_lua_open_json(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "array", l_array },         { "copy", l_copy },
-        { "decode", l_decode },       { "encode", l_encode },
-        { "is_array", l_is_array },   { "is_number", l_is_number },
-        { "is_object", l_is_object }, { "is_raw", l_is_raw },
-        { "keys", l_keys },           { "number", l_number },
-        { "object", l_object },       { "raw", l_raw },
-        { "tonumber", l_tonumber },   { NULL, NULL },
+        { "array", l_array },
+        { "between", l_between },
+        { "copy", l_copy },
+        { "decode", l_decode },
+        { "encode", l_encode },
+        { "is_array", l_is_array },
+        { "is_number", l_is_number },
+        { "is_object", l_is_object },
+        { "is_raw", l_is_raw },
+        { "keys", l_keys },
+        { "number", l_number },
+        { "object", l_object },
+        { "raw", l_raw },
+        { "tonumber", l_tonumber },
+        { NULL, NULL },
     };
     luaL_checkstack(L, 12, "no stack for px.json");
     lua_createtable(L, 0, sizeof(functions) / sizeof(*functions));

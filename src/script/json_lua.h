@@ -36,6 +36,7 @@
 /// - `array([t])` and `object([t])` mark and return a table (a new one when none is given);
 ///   `is_array(t)` and `is_object(t)` are both false for a table without a mark.
 /// - `keys(t)`: the list of an object's member names in the order in which they are written.
+/// - `between(data, before, behind)`: the string that stands between the two, if nothing else does.
 /// - `number(text)`: a Lua number if that is written as this very text, else a `px.json.number`.
 ///   `is_number(v)` is true for both kinds; `tonumber(v)` gives the nearest Lua number, or nil.
 /// - `raw(text)`: a value that encode writes as it is; raises when the text is not JSON.

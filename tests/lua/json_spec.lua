@@ -362,6 +362,30 @@ describe('json.keys', function()
   end)
 end)
 
+describe('json.between', function()
+  local between = json.between
+
+  it('gives the one string between two texts', function()
+    eq('x', between('{"a":"x"}', '{"a":"', '"}'))
+    eq('', between('{"a":""}', '{"a":"', '"}'))
+    eq('a"\\\né😀', between([["a\"\\\n\u00e9\ud83d\ude00"]], '"', '"'))
+    eq('x', between('{"n":7,"a":"x"}', 12, '"}'))
+  end)
+
+  it('gives nil for anything else', function()
+    for _, case in ipairs({
+      { '{"a":"x"}', '{"b":"', '"}' }, { '{"a":"x"}', '{"a":"', '"]' }, { '{"a":"x"}', '', '"}' },
+      { '{"a":"x"}', '{"a":"', '' }, { '{"a":"x","b":"y"}', '{"a":"', '"}' }, { '"', '"', '"' },
+      { '', '"', '"' }, { '"x"', 2, '"' }, { '"x"', 0, '"' }, { '"x"', 4, '"' }, { '"x"', 3, '"' },
+      { '"x"', -1, '"' }, { '"x"', 1e300, '"' }, { '"x"', 0 / 0, '"' }, { '"x"', 1, '"x"' },
+      { '"\1"', '"', '"' }, { '"\255"', '"', '"' }, { [["\x"]], '"', '"' }, { [["x\"]], '"', '"' },
+      { 'x"y"', 'x', '"' }, { '"a" "b"', '"', '"' }, { '"x"', '"x"y', '"' },
+    }) do
+      eq(nil, between(case[1], case[2], case[3]))
+    end
+  end)
+end)
+
 describe('json.copy', function()
   it('is written as what it was copied from', function()
     local text = '{"z":1.0,"a":[1,2.50],"m":{},"n":null,"l":[]}'

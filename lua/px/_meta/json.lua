@@ -72,6 +72,18 @@ function json.is_object(value) end
 --- @return T copy
 function json.copy(t) end
 
+--- The JSON string that stands between two texts, decoded, when nothing else is there: for events
+--- that are alike but for one text. nil if it is not so.
+---
+---     json.between('{"a":"x\\ny"}', '{"a":"', '"}')  --> 'x\ny'
+---
+--- @param data string
+--- @param before string|integer What `data` begins with, up to the opening quote and with it; or the
+---   place of that quote, counted from 1.
+--- @param behind string What `data` ends with, from the closing quote on.
+--- @return string? text
+function json.between(data, before, behind) end
+
 --- Lists an object's member names in the order in which they are written.
 ---
 --- @param t table
