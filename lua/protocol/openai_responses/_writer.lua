@@ -42,12 +42,23 @@ local IN_MESSAGE = { text = true, refusal = true }
 local Writer = {}
 Writer.__index = Writer
 
---- Writes one event; `members` follow its type and number.
-function Writer:event(kind, members)
+--- Writes one event; `members` follow its type and number. A value that may be long stands alone,
+--- so that it is not copied once more: what is before it ends in a colon.
+---
+--- @param kind string
+--- @param members string
+--- @param value? string
+--- @param more? string What follows the value.
+function Writer:event(kind, members, value, more)
+  local out, size = self.out, #self.out
   local number = ('%d'):format(self.number)
   self.number = self.number + 1
-  self.out[#self.out + 1] = 'event: ' .. kind .. '\ndata: {"type":"' .. kind
-    .. '","sequence_number":' .. number .. ',' .. members .. '}\n\n'
+  out[size + 1] = 'event: ' .. kind .. '\ndata: {"type":"' .. kind
+    .. '","sequence_number":' .. number .. ',' .. members
+  if value then
+    out[size + 2] = value
+  end
+  out[#out + 1] = (more or '') .. '}\n\n'
 end
 
 --- The members that place an event: item, its number, and the part of it.
@@ -65,7 +76,7 @@ end
 
 function Writer:item_event(kind, json_item)
   self:event('response.output_item.' .. kind,
-    '"output_index":' .. ('%d'):format(self.item.at) .. ',"item":' .. encode(json_item))
+    '"output_index":' .. ('%d'):format(self.item.at) .. ',"item":', encode(json_item))
 end
 
 --- The open item as it stands.
@@ -113,9 +124,12 @@ function part_end.text(self, item, block)
   local text = table.concat(block.pieces)
   local part = shape.text_part(text, block.notes, block.likely)
   item.parts[#item.parts + 1] = part
-  self:event('response.output_text.done',
-    block.place .. ',"text":' .. encode(text) .. ',"logprobs":' .. encode(part.logprobs))
-  self:event('response.content_part.done', block.place .. ',"part":' .. encode(part))
+  local quoted, likely = encode(text), encode(part.logprobs)
+  self:event('response.output_text.done', block.place .. ',"text":', quoted,
+    ',"logprobs":' .. likely)
+  self:event('response.content_part.done',
+    block.place .. ',"part":{"type":"output_text","annotations":' .. encode(part.annotations)
+      .. ',"logprobs":' .. likely .. ',"text":', quoted, '}')
 end
 
 function part_end.refusal(self, item, block)
@@ -133,9 +147,9 @@ end
 function part_end.reasoning(self, _, block)
   if #block.pieces > 0 then
     local text = encode(table.concat(block.pieces))
-    self:event('response.reasoning_summary_text.done', block.place .. ',"text":' .. text)
+    self:event('response.reasoning_summary_text.done', block.place .. ',"text":', text)
     self:event('response.reasoning_summary_part.done',
-      block.place .. ',"part":{"type":"summary_text","text":' .. text .. '}')
+      block.place .. ',"part":{"type":"summary_text","text":', text, '}')
   end
 end
 
@@ -153,10 +167,10 @@ function part_end.call(self, item, block)
   end
   local text = encode(table.concat(block.pieces))
   if custom then
-    self:event('response.custom_tool_call_input.done', block.place .. ',"input":' .. text)
+    self:event('response.custom_tool_call_input.done', block.place .. ',"input":', text)
   else
     self:event('response.function_call_arguments.done', block.place .. ',"name":'
-      .. encode(self:item_body('completed').name) .. ',"arguments":' .. text)
+      .. encode(self:item_body('completed').name) .. ',"arguments":', text)
   end
 end
 
@@ -355,7 +369,7 @@ function Writer:finish()
   if self.ctx.keep and kind ~= 'response.failed' then
     self.ctx.keep(body)
   end
-  self:event(kind, '"response":' .. encode(body))
+  self:event(kind, '"response":', encode(body))
 end
 
 --- An error ends the stream: items that are open stay so, for clients act on items that end. An
@@ -371,7 +385,7 @@ function Writer:fail(event)
   if self.used then
     body.usage = usage.write(self.used)
   end
-  self:event('response.failed', '"response":' .. encode(body))
+  self:event('response.failed', '"response":', encode(body))
 end
 
 -- Events that belong to no block.
