@@ -418,7 +418,10 @@ local TEXT_HEAD = 'event: response.output_text.delta\ndata: '
   .. '{"type":"response.output_text.delta","sequence_number":'
 local TEXT_TAIL = ',"logprobs":[]}\n\n'
 
---- The same as add.text, for the event that comes most often; nil when it is not that.
+local DIGITS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
+
+--- The same as add.text, for the event that comes most often; nil when it is not that. A number
+--- costs as much to write as all the rest, so that its tens are kept.
 local function write_text(self, event)
   local block, text = self.block, event.text
   if not block or block.over or block.kind ~= 'text' or block.index ~= event.index
@@ -426,9 +429,14 @@ local function write_text(self, event)
     return nil
   end
   local number = self.number
+  local digit = number % 10
+  if block.ten ~= number - digit then
+    block.ten = number - digit
+    block.tens = number > 9 and ('%d'):format(block.ten / 10) or ''
+  end
   self.number, self.written = number + 1, self.written + #text
   add_piece(block.pieces, text)
-  return TEXT_HEAD .. number .. block.delta .. encode(text) .. TEXT_TAIL
+  return TEXT_HEAD .. block.tens .. DIGITS[digit] .. block.delta .. encode(text) .. TEXT_TAIL
 end
 
 local function write_event(self, event)
