@@ -316,6 +316,19 @@ describe('a Responses stream is written:', function()
     eq('response.completed', kind)
   end)
 
+  it('hundreds of texts and what comes between them, numbered without a gap', function()
+    local events, said = { START }, {}
+    for i = 1, 230 do
+      events[#events + 1] = text(0, i .. ' ')
+      said[i] = i .. ' '
+      for _ = 1, i % 7 == 0 and i % 13 or 0 do
+        events[#events + 1] = { kind = 'citation', index = 0, url = 'u', first = 0, last = 1 }
+      end
+    end
+    events[#events + 1], events[#events + 2] = stop(0), STOP
+    eq('message(' .. table.concat(said) .. ')', items((written(events))))
+  end)
+
   it('calls that come mixed, one after the other', function()
     local response = written({ START, call(0, 'a', 'f'), call(1, 'b', 'g'), args(1, '{"y":'),
       args(0, '{"x":'), args(0, '1}'), args(1, '2}'), stop(0), stop(1), TOOL })
