@@ -265,9 +265,7 @@ local function write_event(self, event)
     local write = on[event.kind]
     return write and write(self, event)
   elseif event.kind == 'opaque' and event.protocol ~= 'anthropic' then
-    if self.ctx.lost then
-      self.ctx.lost('reply.opaque')
-    end
+    self.ctx.lost('reply.opaque')
     return nil
   end
   local bytes = block_event(self, event)

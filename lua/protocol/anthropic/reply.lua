@@ -98,9 +98,7 @@ function make.opaque(block, ctx)
   if block.protocol == 'anthropic' then
     return block.json
   end
-  if ctx.lost then
-    ctx.lost('reply.opaque')
-  end
+  ctx.lost('reply.opaque')
   return nil
 end
 

@@ -50,9 +50,7 @@ function M.new(ctx)
 end
 
 function Reader:lose(path)
-  if self.ctx.lost then
-    self.ctx.lost(path)
-  end
+  self.ctx.lost(path)
 end
 
 function Reader:next_index()

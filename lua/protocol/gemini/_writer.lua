@@ -174,7 +174,7 @@ end
 function on.opaque(self, event)
   if event.protocol == 'gemini' then
     return flush_proof(self) .. parts(self, { event.json })
-  elseif self.ctx.lost then
+  else
     self.ctx.lost('reply.opaque')
   end
 end

@@ -73,7 +73,7 @@ end
 function make.opaque(block, state)
   if block.protocol == 'gemini' then
     return block.json
-  elseif state.ctx.lost then
+  else
     state.ctx.lost('reply.opaque')
   end
   return nil

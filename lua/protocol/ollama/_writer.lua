@@ -42,9 +42,7 @@ local function prepare(self)
 end
 
 local function lose(self, path)
-  if self.ctx.lost then
-    self.ctx.lost(path)
-  end
+  self.ctx.lost(path)
   return nil
 end
 

@@ -44,9 +44,7 @@ local function said(text)
 end
 
 function Reader:lose(path)
-  if self.ctx.lost then
-    self.ctx.lost(path)
-  end
+  self.ctx.lost(path)
 end
 
 function Reader:next_index()

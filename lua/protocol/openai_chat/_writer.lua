@@ -73,9 +73,7 @@ local function chunk(self, delta)
 end
 
 local function lose(self, path)
-  if self.ctx.lost then
-    self.ctx.lost(path)
-  end
+  self.ctx.lost(path)
   return nil
 end
 

@@ -52,7 +52,7 @@ function M.write(events, ctx)
   for _, block in ipairs(folded.blocks) do
     if TEXT[block.kind] then
       texts[#texts + 1] = block.text
-    elseif ctx.lost then
+    else
       ctx.lost('reply.' .. block.kind)
     end
   end

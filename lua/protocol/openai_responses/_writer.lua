@@ -280,9 +280,7 @@ function add.citation(self, block, event)
 end
 
 function Writer:lose(path)
-  if self.ctx.lost then
-    self.ctx.lost(path)
-  end
+  self.ctx.lost(path)
 end
 
 function Writer:add(event)

@@ -55,9 +55,7 @@ end
 local add = {}
 
 local function lose(state, path)
-  if state.ctx.lost then
-    state.ctx.lost(path)
-  end
+  state.ctx.lost(path)
 end
 
 function add.text(state, block)
