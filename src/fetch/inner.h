@@ -50,6 +50,8 @@ struct px_fetch {
     bool head_only;  ///< HEAD: the answer has no body, whatever its head says.
     bool posted;     ///< The library reads the body itself (POSTFIELDS) instead of on_read().
     bool http2;      ///< HTTP/2 is offered.
+    bool stale;      ///< It met a connection that was closed while idle: it is to be sent again.
+    bool again;      ///< It has been.
     bool spoiled;    ///< The easy handle is in a state that nobody knows.
     bool streamed;
     bool guarded;    ///< Only public addresses.

@@ -61,6 +61,37 @@ static void open_transfer(struct px_fetch *fetch)
     }
 }
 
+/// Tells whether the connection that a request was sent on had been closed while it was idle. The
+/// library sends such a request again itself, unless it finds out only in the middle of a body.
+static bool met_stale(const struct px_fetch *fetch, CURLcode code)
+{
+    long connects = 1, answered = 1;
+    if (code != CURLE_SEND_ERROR || fetch->phase != FETCH_SENDING || fetch->again ||
+        fetch->source) {
+        return false;
+    }
+    curl_easy_getinfo(fetch->easy, CURLINFO_NUM_CONNECTS, &connects);
+    curl_easy_getinfo(fetch->easy, CURLINFO_HEADER_SIZE, &answered);
+    return connects == 0 && answered == 0;
+}
+
+static void send_again(struct px_fetch *fetch)
+{
+    fetch->stale = false;
+    fetch->again = true;
+    fetch->opened = false;
+    fetch->admitted = false;
+    fetch->body_at = 0;
+    fetch->phase = FETCH_CONNECTING;
+    if (curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy) ||
+        curl_easy_setopt(fetch->easy, CURLOPT_FRESH_CONNECT, 1L)) {
+        fetch->spoiled = true;
+        px_fetch_fail(fetch, PX_FETCH_INTERNAL, "the transfer cannot be started");
+        return;
+    }
+    open_transfer(fetch);
+}
+
 static void leave_gate(struct px_fetch *fetch)
 {
     struct px_gate *gate = &fetch->fetcher->gate;
@@ -138,6 +169,8 @@ void px_fetch_settle(struct px_fetch *fetch)
         px_fetch_finish(fetch);
     } else if (fetch->lean) {
         px_lane_settle(fetch);
+    } else if (fetch->stale) {
+        send_again(fetch);
     } else if (!fetch->opened && !fetch->pass.waiting) {
         open_transfer(fetch);
     } else if (fetch->opened && ((fetch->held && !fetch->paused) || px_upload_goes_on(fetch))) {
@@ -157,7 +190,11 @@ void px_fetch_fail(struct px_fetch *fetch, enum px_fetch_failure failure, const 
 
 void px_fetch_end(struct px_fetch *fetch, CURLcode code)
 {
-    if (!fetch->over) {
+    if (!fetch->over && met_stale(fetch, code)) {
+        fetch->stale = true;
+        set_busy(fetch, false);
+        px_fetcher_queue(fetch);
+    } else if (!fetch->over) {
         fetch->over = true;
         fetch->code = code;
         fetch->failure = px_failure_of(fetch, code);
