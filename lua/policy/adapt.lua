@@ -7,6 +7,7 @@
 --- Nothing has reached the client by then.
 
 local cache = require('px.cache').lists
+local bodies = require('px.body')
 local core = require('px.core')
 local crypto = require('px.crypto')
 local json = require('px.json')
@@ -196,7 +197,7 @@ local function signed_thoughts(q, at, body, text)
   if not unsigned.meant(at.protocol, text) or not unsigned.strip(at.protocol, body) then
     return false
   end
-  at.body = require('px.body').new(json.encode(body))
+  at.body = bodies.new(json.encode(body))
   lost(q, at, 'messages.thinking')
   return true
 end

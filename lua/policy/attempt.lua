@@ -3,6 +3,7 @@
 
 local adapt = require('policy.adapt')
 local answer = require('policy.answer')
+local bodies = require('px.body')
 local core = require('px.core')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
@@ -127,7 +128,7 @@ local function convert(q, target, to)
         :format(table.concat(ctx.losses, ', '), target.upstream.id),
     }
   end
-  return require('px.body').new(json.encode(body)), ctx
+  return bodies.new(json.encode(body)), ctx
 end
 
 --- Runs the `attempt` rules, which may change everything but the secret. Gives false when one of

@@ -1,5 +1,6 @@
 --- How many tokens a request has: the provider is asked, where it can count; else it is guessed.
 
+local bodies = require('px.body')
 local attempt = require('policy.attempt')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
@@ -32,7 +33,7 @@ local function ask_of(q, target, counts)
     return q.body
   end
   local written = attempt.written(q, target, counts.protocol)
-  return written and require('px.body').new(json.encode(
+  return written and bodies.new(json.encode(
     route.protocol(counts.protocol).count.write(written, target.model)))
 end
 

@@ -10,7 +10,10 @@ local upstreams = require('policy.upstreams')
 
 local M = {}
 
-local exact, prefixes, paths = {}, {}, {}
+local START = '^/([^/]+)/'  -- The first segment of a path.
+
+local exact, paths = {}, {}
+local prefixes = {}  -- Those of paths that name a thing, by first segment.
 local owners = {}  -- First segment of paths: the one protocol that has it, else false.
 local protocols = {}
 
@@ -21,15 +24,16 @@ function M.protocol(id)
 end
 
 local function add_path(id, entry)
-  local first = entry.path:match('^/([^/]+)/')
+  local first = entry.path:match(START)
   if first then
     owners[first] = (owners[first] == nil or owners[first] == id) and id
   end
   local op = { protocol = id, operation = entry.operation, place = entry.place }
   if entry.path:sub(-1) == '*' then
-    prefixes[#prefixes + 1] = {
+    prefixes[first] = prefixes[first] or {}
+    table.insert(prefixes[first], {
       method = entry.method, path = entry.path:sub(1, -2), op = op,
-    }
+    })
     return
   end
   local key = entry.method .. ' ' .. entry.path
@@ -90,15 +94,16 @@ local function look(method, path, ex)
   if ops then
     return choose(ops, ex)
   end
-  local found, rest = {}, nil
-  for i = 1, #prefixes do
-    local prefix = prefixes[i]
+  local list, found, rest = prefixes[path:match(START)], nil, nil
+  for i = 1, list and #list or 0 do
+    local prefix = list[i]
     local len = #prefix.path
     if method == prefix.method and path:sub(1, len) == prefix.path and #path > len then
+      found = found or {}
       found[#found + 1], rest = prefix.op, path:sub(len + 1)
     end
   end
-  if found[1] then
+  if found then
     return choose(found, ex), rest
   end
 end
@@ -121,7 +126,12 @@ end
 --- @return string? provider From the path's first segment.
 --- @return string? rest What a path that names a thing names: a model's id.
 function M.find(method, path, ex)
-  path = path:gsub('//+', '/'):gsub('(.)/$', '%1')
+  if path:find('//', 1, true) then
+    path = path:gsub('//+', '/')
+  end
+  if #path > 1 and path:sub(-1) == '/' then
+    path = path:sub(1, -2)
+  end
   local op, rest = look(method, path, ex)
   if op then
     return op, nil, rest
@@ -144,7 +154,7 @@ end
 
 --- The protocol whose paths alone begin like this one: `/api/` is Ollama's, `/v1beta/` Gemini's.
 function M.owner(path)
-  local first = path:match('^/([^/]+)/')
+  local first = path:match(START)
   return first and owners[first] or nil
 end
 

@@ -249,7 +249,11 @@ static int l_copy(lua_State *L)
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     bool marked = mark_of(L, own_codec(L), 1) != NULL;
-    lua_createtable(L, (int)lua_objlen(L, 1), 4);
+    int elements = (int)lua_objlen(L, 1), members = 0;
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+        members++;
+    }
+    lua_createtable(L, elements, members > elements ? members - elements : 0);
     lua_pushnil(L);
     while (lua_next(L, 1)) {
         lua_pushvalue(L, -2);

@@ -197,6 +197,10 @@ function Reader:take_media(events, part)
 end
 
 function Reader:part(events, part)
+  local plain = part.text
+  if type(plain) == 'string' and plain ~= '' then  -- A part says one thing.
+    return self:text(events, part, plain)
+  end
   local call = get(part, 'functionCall')
   if type(call) == 'table' then
     if get(call, 'name') then
