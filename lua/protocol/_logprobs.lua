@@ -185,6 +185,37 @@ function M.gemini(list)
   return json.object({ chosenCandidates = chosen, topCandidates = any and tops or nil })
 end
 
+--- How many characters a text has.
+---
+--- @param text string
+--- @return integer
+function M.characters(text)
+  local _, count = text:gsub('[^\128-\191]', '')
+  return count
+end
+
+--- Writes the form of OpenAI's legacy completions.
+---
+--- @param list px.Logprob[]
+--- @param at integer Where the text of these tokens begins, in characters of the whole answer.
+--- @return table
+function M.legacy(list, at)
+  local tokens, likely, tops, places = json.array(), json.array(), json.array(), json.array()
+  local any = false
+  for i, one in ipairs(list) do
+    local top = json.object()
+    for _, other in ipairs(one.top) do
+      top[other.token], any = other.logprob, true
+    end
+    tokens[i], likely[i], tops[i], places[i] = one.token, one.logprob, top, at
+    at = at + M.characters(one.token)
+  end
+  return {
+    tokens = tokens, token_logprobs = likely, top_logprobs = any and tops or json.null,
+    text_offset = places,
+  }
+end
+
 --- The tokens of all texts of a reply.
 ---
 --- @param blocks px.Block[]

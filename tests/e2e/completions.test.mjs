@@ -69,8 +69,8 @@ for (const kind of Object.keys(KINDS)) {
 const WRONG = [[{}, 'prompt'], [{ prompt: ['a', 'b'] }, 'prompt'], [{ prompt: [1, 2] }, 'prompt'],
   [{ prompt: [[1]] }, 'prompt[0]'], [{ prompt: 'a', n: 2 }, 'n'],
   [{ prompt: 'a', best_of: 3 }, 'best_of'], [{ prompt: 'a', suffix: 'b' }, 'suffix'],
-  [{ prompt: 'a', echo: true, logprobs: 1 }, 'logprobs'], [{ prompt: 'a', max_tokens: 0 },
-    'max_tokens']];
+  [{ prompt: 'a', echo: true, logprobs: 1 }, 'logprobs'], [{ prompt: 'a', logprobs: 6 }, 'logprobs'],
+  [{ prompt: 'a', max_tokens: 0 }, 'max_tokens']];
 for (const [body, param] of WRONG) {
   test(`${JSON.stringify(body)} is refused by name`, async () => {
     const { fake, model } = five.of('anthropic');
@@ -80,12 +80,40 @@ for (const [body, param] of WRONG) {
   });
 }
 
-test('logprobs are a loss that is told', async () => {
-  const { model, say } = five.of('openai');
+const TOKENS = [['Hé', -0.25, [['Hé', -0.25], ['Ho', -2]]],
+  [' you', -0.5, [[' you', -0.5], [' all', -1.5]]]];
+const likely = (from, to, start = 0) => ({
+  tokens: TOKENS.slice(from, to).map(([token]) => token),
+  token_logprobs: TOKENS.slice(from, to).map(([, value]) => value),
+  top_logprobs: TOKENS.slice(from, to).map(([, , top]) => Object.fromEntries(top)),
+  text_offset: [0, 2].slice(from, to).map((at) => at + start),
+});
+
+for (const kind of Object.keys(KINDS).filter((one) => one !== 'anthropic')) {
+  test(`how likely tokens were is told over ${kind}`, async () => {
+    const { fake, model, say } = five.of(kind);
+    const ask = { model, prompt: 'Hi', logprobs: 2 };
+    say({ tokens: TOKENS });
+    const whole = await clientOf().completions.create(ask);
+    assert.deepEqual([whole.choices[0].text, whole.choices[0].logprobs], ['Hé you', likely(0, 2)]);
+    say({ tokens: TOKENS });
+    const { logprobs } = (await clientOf().completions.create({ ...ask, logprobs: 0 })).choices[0];
+    assert.deepEqual([logprobs.token_logprobs, logprobs.top_logprobs], [[-0.25, -0.5], null]);
+    say({ tokens: TOKENS });
+    const chunks = await collect(await clientOf().completions.create({ ...ask, stream: true }));
+    const choices = chunks.flatMap((one) => one.choices).filter((one) => one.text !== '');
+    assert.deepEqual(choices.map((one) => [one.text, one.logprobs]),
+      [['Hé', likely(0, 1)], [' you', likely(1, 2)]]);
+    assert.deepEqual(fake.refusals, []);
+  });
+}
+
+test('logprobs are a loss that is told where the vendor has none', async () => {
+  const { model, say } = five.of('anthropic');
   say({ text: 'Hi' });
   const { headers, status } = await five.gw.post('/v1/completions', { model, prompt: 'Hi',
     logprobs: 2 });
-  assert.deepEqual([status, headers['x-proxima-lost']], [200, 'request.logprobs']);
+  assert.deepEqual([status, headers['x-proxima-lost']], [200, 'params.logprobs']);
 });
 
 test('an upstream that has completions takes them as they are', async () => {

@@ -5,6 +5,7 @@ local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
 local fold = require('protocol._fold')
 local json = require('px.json')
+local logprobs = require('protocol._logprobs')
 local usage = require('protocol.openai_chat._usage')
 
 local M = {}
@@ -27,10 +28,11 @@ end
 
 --- @param text string
 --- @param reason? string Neutral.
+--- @param likely? table How likely its tokens were, as logprobs.legacy() writes it.
 --- @return table
-function M.choice(text, reason)
+function M.choice(text, reason, likely)
   return {
-    text = text, index = 0, logprobs = json.null,
+    text = text, index = 0, logprobs = likely or json.null,
     finish_reason = reason and finish.write(reason) or json.null,
   }
 end
@@ -58,7 +60,9 @@ function M.write(events, ctx)
   end
   local reason = folded.finish == 'tool' and 'stop' or folded.finish or 'stop'
   local body = M.head(ctx, folded.model)
-  body.choices = json.array({ M.choice(table.concat(texts), reason) })
+  local likely = logprobs.folded(folded.blocks)
+  likely = likely and logprobs.legacy(likely, logprobs.characters(ctx.echo or ''))
+  body.choices = json.array({ M.choice(table.concat(texts), reason, likely) })
   body.usage = usage.write(folded.usage or {})
   return body
 end

@@ -2,6 +2,7 @@
 --- answers it as a conversation of one turn, or takes the bytes if it speaks this protocol too.
 
 local json = require('px.json')
+local logprobs = require('protocol._logprobs')
 local read = require('protocol._read')
 
 local M = {}
@@ -16,6 +17,7 @@ local bad, opt = read.bad, read.opt
 
 -- What the vendor gives when nobody says how much.
 local DEFAULT_TOKENS = 16
+local LIKELY_MAX = 5
 
 local KNOWN = {}
 for name in ([[
@@ -40,19 +42,24 @@ local function prompt_of(value)
 end
 
 --- What a conversation cannot do.
-local function check(body, lost)
+local function check(body)
   read.one_answer(body.n, 'n')
   read.one_answer(body.best_of, 'best_of')
   local suffix = read.text(body.suffix, 'suffix')
   if suffix and suffix ~= '' then
     bad('suffix: this upstream cannot fill in the middle', 'suffix')
   end
-  local logprobs = read.number(body.logprobs, 'logprobs')
-  if logprobs and opt(body.echo) == true then
+end
+
+--- How many alternatives are asked for of each token; nil when nobody wants to know.
+local function read_logprobs(body)
+  local count = logprobs.count(body.logprobs, 'logprobs')
+  if count and count > LIKELY_MAX then
+    bad(('logprobs must not be more than %d'):format(LIKELY_MAX), 'logprobs')
+  elseif count and opt(body.echo) == true then
     bad('logprobs: a prompt\'s own cannot be told', 'logprobs')
-  elseif logprobs then
-    lost('request.logprobs')
   end
+  return count
 end
 
 local function stops_of(value)
@@ -75,7 +82,7 @@ function M.read(body, ctx)
     bad('the body must be a JSON object')
   end
   local prompt = prompt_of(opt(body.prompt))
-  check(body, lost)
+  check(body)
   read.unknown(body, KNOWN, 'request.', lost)
   ctx.echo = opt(body.echo) == true and prompt or nil
   local options = read.table(body.stream_options, 'stream_options', 'an object') or {}
@@ -88,6 +95,7 @@ function M.read(body, ctx)
     top_p = read.number(body.top_p, 'top_p'),
     stop = stops_of(opt(body.stop)),
     seed = read.number(body.seed, 'seed'),
+    logprobs = read_logprobs(body),
     presence_penalty = read.number(body.presence_penalty, 'presence_penalty'),
     frequency_penalty = read.number(body.frequency_penalty, 'frequency_penalty'),
     user = read.text(body.user, 'user'),

@@ -4,6 +4,7 @@ local chat = require('protocol.openai_chat.stream')
 local errors = require('protocol.openai_chat.errors')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
+local logprobs = require('protocol._logprobs')
 local reply = require('protocol.openai_completions.reply')
 local usage = require('protocol.openai_chat._usage')
 
@@ -48,9 +49,11 @@ end
 local Writer = {}
 Writer.__index = Writer
 
-function Writer:chunk(text, reason)
+function Writer:chunk(text, reason, list)
   local body = reply.head(self.ctx, self.model)
-  body.choices = json.array({ reply.choice(text, reason) })
+  local likely = list and logprobs.legacy(list, self.at)
+  self.at = self.at + logprobs.characters(text)
+  body.choices = json.array({ reply.choice(text, reason, likely) })
   if self.ctx.include_usage then
     body.usage = null
   end
@@ -84,7 +87,7 @@ end
 
 function on.text(self, event)
   self.written = self.written + #event.text
-  return event.text ~= '' and self:open() .. self:chunk(event.text) or nil
+  return event.text ~= '' and self:open() .. self:chunk(event.text, nil, event.logprobs) or nil
 end
 on.refusal = on.text
 
@@ -115,7 +118,7 @@ local LOST = {
 --- @param ctx px.Context
 --- @return px.Writer
 function M.writer(ctx)
-  local self = setmetatable({ ctx = ctx, written = 0 }, Writer)
+  local self = setmetatable({ ctx = ctx, written = 0, at = 0 }, Writer)
   return function(event)
     if self.over then
       return nil
@@ -124,7 +127,7 @@ function M.writer(ctx)
       return self:finish()
     end
     local write, lost = on[event.kind], LOST[event.kind]
-    if lost and ctx.lost then
+    if lost then
       ctx.lost('reply.' .. lost)
     end
     return write and write(self, event) or nil
