@@ -5,6 +5,7 @@
 --- is lost, and told so.
 
 local system = require('protocol._system')
+local NONE = require('protocol._read').NONE
 
 local M = {}
 
@@ -31,6 +32,19 @@ function M.start(ctx, lost)
   return { member = member, left = MOST, lost = lost }
 end
 
+--- The mark of a block. A result has that of the last block inside it, if it has none itself: they
+--- end together, and no vendor takes marks inside of results.
+---
+--- @param block px.Block
+--- @return table? cache
+function M.of(block)
+  local inside
+  for _, inner in ipairs(block.kind == 'tool_result' and block.blocks or NONE) do
+    inside = inner.cache or inside
+  end
+  return block.cache or inside
+end
+
 --- Gives a part the mark of the block that it is made of.
 ---
 --- @param marks px.Marks
@@ -38,14 +52,15 @@ end
 --- @param block px.Block
 --- @param path string What is lost if the mark is.
 function M.put(marks, part, block, path)
-  if not block.cache then
+  local cache = M.of(block)
+  if not cache then
     return
   elseif not marks.member or not part or marks.left == 0 then
     marks.lost(path)
     return
   end
   marks.left = marks.left - 1
-  part[marks.member] = marks.member == 'cache_control' and block.cache or { mode = 'explicit' }
+  part[marks.member] = marks.member == 'cache_control' and cache or { mode = 'explicit' }
 end
 
 --- Writes a system prompt: as one text, or as parts where some are marked.

@@ -8,7 +8,7 @@ import { GoogleGenAI } from '@google/genai';
 import { useFive } from './lib/five.mjs';
 import { KEY } from './lib/gateway.mjs';
 import { gate } from './lib/wait.mjs';
-import { WEATHER } from './scenarios/shared.mjs';
+import { PNG, WEATHER } from './scenarios/shared.mjs';
 
 // Rules for some clients' names of models.
 const RULES = `
@@ -53,6 +53,33 @@ const CLIENTS = {
     body: (model) => ({ model, input: SAY }),
   },
 };
+
+// What Claude Code counts before it compacts: images, and marks inside the results of calls.
+const LONG = [
+  { role: 'user', content: [{ type: 'text', text: SAY }, { type: 'image', source: { type: 'base64',
+    media_type: 'image/png', data: PNG } }] },
+  { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'get_weather',
+    input: { city: 'Ulm' } }] },
+  { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: [
+    { type: 'text', text: 'Rain', cache_control: { type: 'ephemeral' } },
+    { type: 'image', source: { type: 'base64', media_type: 'image/png', data: PNG } }] }] },
+];
+
+for (const kind of ['anthropic', 'gemini', 'responses', 'openai', 'ollama']) {
+  test(`images and marks inside results are counted over ${kind}`, async () => {
+    const { fake, model } = five.of(kind);
+    const client = new Anthropic({ apiKey: KEY, baseURL: five.gw.url, maxRetries: 0 });
+    const tools = [{ name: 'get_weather', input_schema: WEATHER }];
+    const all = await client.messages.countTokens({ model, messages: LONG, tools });
+    const first = await client.messages.countTokens({ model, tools,
+      messages: [{ role: 'user', content: SAY }] });
+    assert.ok(all.input_tokens > first.input_tokens,
+      `${all.input_tokens} and ${first.input_tokens}`);
+    // Anthropic takes no marks there, and what it refuses to count is guessed.
+    assert.equal(fake.refusals.length, kind === 'anthropic' ? 1 : 0);
+    assert.equal(fake.requests.length, COUNTS.includes(kind) ? 2 : 0);
+  });
+}
 
 for (const [client, { ask, body, path }] of Object.entries(CLIENTS)) {
   describe(`${client} counts`, () => {

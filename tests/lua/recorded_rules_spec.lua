@@ -106,6 +106,17 @@ describe('marks for caching', function()
     end
   end)
 
+  it('inside a result count for the result', function()
+    local text = '{"model":"m","input":[{"role":"user","content":"Hi"},{"type":"function_call",'
+      .. '"call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c",'
+      .. '"output":[{"type":"input_text","text":"R",' .. POINT .. '}]}]}'
+    local body, lost = convert('openai_responses', 'anthropic', text)
+    is('{' .. MARK .. ',"content":"R","tool_use_id":"c","type":"tool_result"}',
+      body.messages[3].content[1])
+    eq('', lost)
+    eq('messages.cache', select(2, convert('openai_responses', 'gemini', text)))
+  end)
+
   it('come from the breakpoints of OpenAI\'s clients', function()
     for from, text in pairs({
       openai_chat = '{"model":"m","messages":[{"role":"user","content":[{"type":"text",' .. POINT

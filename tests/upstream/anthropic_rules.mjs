@@ -84,6 +84,7 @@ function checkResult(block, where) {
     need(['text', 'image', 'document', 'search_result', 'tool_reference'].includes(inner.type),
       `${path}: Input tag '${inner.type}' found using 'type' does not match any expected tag`);
     checkBlock(inner, 'user', path);
+    need(!('cache_control' in inner), `${path}.cache_control: Extra inputs are not permitted`);
   });
 }
 

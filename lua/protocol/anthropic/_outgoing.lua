@@ -2,6 +2,7 @@
 
 local json = require('px.json')
 local ids = require('protocol._ids')
+local mark = require('protocol._marks')
 local media = require('protocol._media')
 local read = require('protocol._read')
 local signature = require('protocol._signature')
@@ -20,14 +21,15 @@ end
 
 --- Hands out cache marks, of which a request may have four.
 local function cache(state, block)
-  if not block.cache then
+  local marked = mark.of(block)
+  if not marked then
     return nil
   elseif state.caches == CACHE_MAX then
     state.lost('messages.cache')
     return nil
   end
   state.caches = state.caches + 1
-  return block.cache
+  return marked
 end
 
 local function source_of(block)

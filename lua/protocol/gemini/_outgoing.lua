@@ -1,6 +1,7 @@
 --- Writes neutral turns as the contents of a Gemini request.
 
 local json = require('px.json')
+local mark = require('protocol._marks')
 local media = require('protocol._media')
 local proof = require('protocol.gemini._proof')
 local read = require('protocol._read')
@@ -168,7 +169,7 @@ local function result_part(block, state, extra)
       state.lost('messages.' .. inner.kind)
     end
   end
-  if block.cache then
+  if mark.of(block) then
     state.lost('messages.cache')
   end
   return json.object({ functionResponse = json.object({

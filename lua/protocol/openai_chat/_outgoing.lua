@@ -98,10 +98,9 @@ end
 
 --- Writes one tool message; what it may not hold is left in `extra` for a user message.
 local function tool_message(block, ctx, extra, lost, marks)
-  local texts, images, marked = {}, {}, block
+  local texts, images = {}, {}
   for _, inner in ipairs(block.blocks or {}) do
     local part = bare_part(inner, lost)
-    marked = inner.cache and inner or marked
     if part and part.type == 'text' then
       texts[#texts + 1] = part.text
     elseif part then
@@ -121,7 +120,7 @@ local function tool_message(block, ctx, extra, lost, marks)
   end
   local parts = text ~= '' and { text_part(text) } or {}
   table.move(images, 1, #images, #parts + 1, parts)
-  mark.put(marks, parts[#parts], marked, 'messages.cache')
+  mark.put(marks, parts[#parts], block, 'messages.cache')
   return {
     role = 'tool', tool_call_id = block.id, content = #parts > 0 and content_of(parts) or '',
   }

@@ -103,10 +103,9 @@ end
 
 --- The result of a call: text where it is nothing else.
 local function write_result(state, block)
-  local parts, texts, marked = {}, {}, block
+  local parts, texts = {}, {}
   for _, inner in ipairs(block.blocks or {}) do
     local part = bare_part(inner, state.lost)
-    marked = inner.cache and inner or marked
     parts[#parts + 1] = part
     texts[#texts + 1] = part and part.type == 'input_text' and part.text or nil
   end
@@ -119,7 +118,7 @@ local function write_result(state, block)
       table.insert(parts, 1, text_part(texts[1]))
     end
   end
-  mark.put(state.marks, parts[#parts], marked, 'messages.cache')
+  mark.put(state.marks, parts[#parts], block, 'messages.cache')
   local plain = #texts == #parts and (#parts == 0 or mark.none_on(parts[#parts]))
   return {
     type = state.customs[block.id] and 'custom_tool_call_output' or 'function_call_output',
