@@ -237,7 +237,8 @@ function M.answer(q, ctx, events)
     note(q, events[i])
   end
   q.status = 200
-  q.ex:answer(200, M.headers(ctx), json.encode(q.speaks.reply.write(events, ctx)))
+  local body = json.encode(q.speaks.reply.write(events, ctx))  -- May lose something.
+  q.ex:answer(200, M.headers(ctx), body)
 end
 
 --- Gathers events and writes them as one answer.
