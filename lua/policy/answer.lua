@@ -258,11 +258,9 @@ local function relay_stream(q, at, status, ctx)
       kind = 'error', code = code == 'timeout' and code or 'cut', message = failure, status = 502,
     })
     if text and found.inside then
-      text = (framing == 'lines' and '\n' or '\n\n') .. text
+      ex:write(framing == 'lines' and '\n' or '\n\n')
     end
-    if text then
-      ex:write(text)
-    end
+    sink.pass(ex, text)
   end
   ex:finish()
 end

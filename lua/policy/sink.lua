@@ -111,6 +111,19 @@ local function note(q, event)
   end
 end
 
+--- Gives the client what a writer made.
+---
+--- @param piece string|string[]|nil A long one comes in parts.
+function M.pass(ex, piece)
+  if type(piece) == 'table' then
+    for i = 1, #piece do
+      ex:write(piece[i])
+    end
+  elseif piece then
+    ex:write(piece)
+  end
+end
+
 --- Writes events as a stream. Held until content, so that an error before it has a real status.
 ---
 --- @return fun(events: px.Event[]): boolean put Gives false when the stream is over.
@@ -145,7 +158,11 @@ local function stream_sink(q, ctx)
         note(q, event)
       end
       local piece = write(event)
-      if piece then
+      if type(piece) == 'table' then
+        M.pass(ex, text)
+        M.pass(ex, piece)
+        text = nil
+      elseif piece then
         text = text and text .. piece or piece
       end
       if not plain and event.kind == 'error' then
@@ -153,9 +170,7 @@ local function stream_sink(q, ctx)
         break
       end
     end
-    if text then
-      ex:write(text)
-    end
+    M.pass(ex, text)
     return not over
   end
 
@@ -195,10 +210,7 @@ local function stream_sink(q, ctx)
       out(held)
     end
     if not over then
-      local text = write(nil)
-      if text then
-        ex:write(text)
-      end
+      M.pass(ex, write(nil))
     end
     ex:finish()
   end

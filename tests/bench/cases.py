@@ -276,7 +276,7 @@ def cases():
              lambda b: cpu_case(b, 'event-convert', messages_stream(400), stream, 96,
                                 per=400)),
         Case('pairs', 'converted request, worst of 20 pairs', 'µs/request', ('ratio', 5.0),
-             lambda b: pairs_case(b, 'pairs', small, 1600)),
+             lambda b: pairs_case(b, 'pairs', small, 800, turns=3)),
         Case('pairs-event', 'converted stream event, worst of 20 pairs', 'µs/event',
              ('ratio', 2.0), lambda b: pairs_case(b, 'pairs-event', stream, 32, per=400, turns=3)),
         Case('pairs-200k', 'conversation of 200 KB against cJSON, worst of 20 pairs', 'µs',

@@ -99,12 +99,17 @@ function M.read_stream(protocol, frames, ctx)
   return out
 end
 
+--- What a writer made, as one text: what is long comes in parts.
+function M.joined(piece)
+  return type(piece) == 'table' and table.concat(piece) or piece
+end
+
 function M.write_stream(protocol, events, ctx)
   local write, out = M.module(protocol, 'stream').writer(ctx), {}
   for _, event in ipairs(events) do
-    out[#out + 1] = write(event)
+    out[#out + 1] = M.joined(write(event))
   end
-  out[#out + 1] = write(nil)
+  out[#out + 1] = M.joined(write(nil))
   return table.concat(out)
 end
 

@@ -1,5 +1,6 @@
 --- Responses streams: odd upstreams read, strict clients written, one claim each.
 
+local joined = require('corpus_kit').joined
 local json = require('px.json')
 local strict = require('strict_responses')
 local stream = require('protocol.openai_responses.stream')
@@ -259,9 +260,9 @@ end
 local function write(events, more)
   local step, out = stream.writer(context(more)), {}
   for _, event in ipairs(events) do
-    out[#out + 1] = step(event)
+    out[#out + 1] = joined(step(event))
   end
-  out[#out + 1] = step(nil)
+  out[#out + 1] = joined(step(nil))
   eq(nil, step(nil))
   return table.concat(out)
 end

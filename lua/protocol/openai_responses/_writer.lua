@@ -13,6 +13,9 @@ local read = require('protocol._read')
 local shape = require('protocol.openai_responses._reply')
 local usage = require('protocol.openai_responses._usage')
 
+-- A value of so many bytes is not copied to be part of a text.
+local LONG = 8192
+
 local M = {}
 
 M.KEEPALIVE = ': ping\n\n'
@@ -57,6 +60,7 @@ function Writer:event(kind, members, value, more)
     .. '","sequence_number":' .. number .. ',' .. members
   if value then
     out[size + 2] = value
+    self.long = self.long or #value > LONG
   end
   out[#out + 1] = (more or '') .. '}\n\n'
 end
@@ -488,8 +492,9 @@ function M.new(ctx)
     if not out[1] then
       return nil
     end
-    self.out = {}
-    return out[2] and table.concat(out) or out[1]
+    local long = self.long
+    self.out, self.long = {}, false
+    return long and out or out[2] and table.concat(out) or out[1]
   end
 end
 

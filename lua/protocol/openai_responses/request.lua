@@ -125,22 +125,21 @@ local function read_included(body, lost)
   end
 end
 
+local ECHOED = {
+  max_output_tokens = true, metadata = true, parallel_tool_calls = true,
+  previous_response_id = true, reasoning = true, temperature = true, text = true,
+  tool_choice = true, top_p = true, truncation = true, user = true,
+}
+
 --- What the response repeats.
 local function echo(body, ctx)
-  return {
-    max_output_tokens = opt(body.max_output_tokens),
-    metadata = opt(body.metadata),
-    parallel_tool_calls = opt(body.parallel_tool_calls),
-    previous_response_id = opt(body.previous_response_id),
-    reasoning = opt(body.reasoning),
-    store = ctx.keep ~= nil,
-    temperature = opt(body.temperature),
-    text = opt(body.text),
-    tool_choice = opt(body.tool_choice),
-    top_p = opt(body.top_p),
-    truncation = opt(body.truncation),
-    user = opt(body.user),
-  }
+  local out = { store = ctx.keep ~= nil }
+  for name, value in pairs(body) do
+    if ECHOED[name] and value ~= json.null then
+      out[name] = value
+    end
+  end
+  return out
 end
 
 --- @param body table

@@ -211,7 +211,8 @@
 --- ends the stream is written at `write(nil)`, which the engine calls after the reader said that the reply is
 --- complete. After an `error` event (written in the protocol's own form) `write(nil)` returns nil.
 --- Interleaved blocks are made legal here (one open block; other calls are buffered).
---- @alias px.Writer fun(event: px.Event?): string?
+--- What is long may come in parts, which nobody need join.
+--- @alias px.Writer fun(event: px.Event?): string|string[]|nil
 
 --- Relayed streams are not decoded. C keeps, for each member name in `tap`, the last SSE event whose data has
 --- that member with a value other than null; `tapped(found)` (found: member name -> data text; '[DONE]' under
