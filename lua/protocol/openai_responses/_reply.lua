@@ -208,4 +208,16 @@ function M.last_status(reason)
   return REASON[reason] and 'incomplete' or 'completed'
 end
 
+--- What a relayed stream has said so far: its response, and the number of the next event.
+---
+--- @return integer number
+--- @return table? response
+function M.relayed(found)
+  local last = read.maybe_table(found and found.sequence_number
+    and json.decode(found.sequence_number))
+  local said = read.maybe_table(found and found.response and json.decode(found.response))
+  local response = said.response
+  return (tonumber(last.sequence_number) or -1) + 1, type(response) == 'table' and response or nil
+end
+
 return M

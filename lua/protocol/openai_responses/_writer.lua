@@ -9,7 +9,6 @@ local errors = require('protocol.openai_responses.errors')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
 local add_piece = require('protocol._pieces').add
-local read = require('protocol._read')
 local shape = require('protocol.openai_responses._reply')
 local usage = require('protocol.openai_responses._usage')
 
@@ -454,22 +453,10 @@ local function write_event(self, event)
   self:take(event)
 end
 
---- What a relayed stream has said so far: its response, and the number of the next event.
----
---- @return integer number
---- @return table? response
-local function relayed(found)
-  local last = read.maybe_table(found and found.sequence_number
-    and json.decode(found.sequence_number))
-  local said = read.maybe_table(found and found.response and json.decode(found.response))
-  local response = said.response
-  return (tonumber(last.sequence_number) or -1) + 1, type(response) == 'table' and response or nil
-end
-
 --- @param ctx px.Context
 --- @return px.Writer
 function M.new(ctx)
-  local number, response = relayed(ctx.relayed)
+  local number, response = shape.relayed(ctx.relayed)
   local self = setmetatable({
     ctx = ctx, out = {}, number = number, response = response, output = {}, closed = {},
     queue = {}, waiting = {}, written = 0, over = false,
