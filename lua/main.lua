@@ -360,7 +360,8 @@ function M.failed(ex, why)
   })
   if text then
     -- The upstream may have stopped inside a line.
-    ex:write((protocol.stream.framing == 'lines' and '\n' or '\n\n') .. text)
+    ex:write(protocol.stream.framing == 'lines' and '\n' or '\n\n')
+    ex:write(text)
   end
   ex:finish()
 end

@@ -260,7 +260,9 @@ local function relay_stream(q, at, status, ctx)
     if text and found.inside then
       ex:write(framing == 'lines' and '\n' or '\n\n')
     end
-    sink.pass(ex, text)
+    if text then
+      ex:write(text)
+    end
   end
   ex:finish()
 end

@@ -111,19 +111,6 @@ local function note(q, event)
   end
 end
 
---- Gives the client what a writer made.
----
---- @param piece string|string[]|nil A long one comes in parts.
-function M.pass(ex, piece)
-  if type(piece) == 'table' then
-    for i = 1, #piece do
-      ex:write(piece[i])
-    end
-  elseif piece then
-    ex:write(piece)
-  end
-end
-
 --- Writes events as a stream. Held until content, so that an error before it has a real status.
 ---
 --- @return fun(events: px.Event[]): boolean put Gives false when the stream is over.
@@ -150,7 +137,6 @@ local function stream_sink(q, ctx)
     if filter then
       events = filter(events)
     end
-    local text
     for i = 1, #events do
       local event = events[i]
       local plain = PLAIN[event.kind]
@@ -158,19 +144,14 @@ local function stream_sink(q, ctx)
         note(q, event)
       end
       local piece = write(event)
-      if type(piece) == 'table' then
-        M.pass(ex, text)
-        M.pass(ex, piece)
-        text = nil
-      elseif piece then
-        text = text and text .. piece or piece
+      if piece then
+        ex:write(piece)
       end
       if not plain and event.kind == 'error' then
         over = true
         break
       end
     end
-    M.pass(ex, text)
     return not over
   end
 
@@ -210,7 +191,10 @@ local function stream_sink(q, ctx)
       out(held)
     end
     if not over then
-      M.pass(ex, write(nil))
+      local last = write(nil)
+      if last then
+        ex:write(last)
+      end
     end
     ex:finish()
   end

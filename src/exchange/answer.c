@@ -110,6 +110,20 @@ void px_exchange_write(struct px_exchange *ex, struct px_str bytes)
     }
 }
 
+void px_exchange_write_parts(struct px_exchange *ex, const struct px_str *parts, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        len += parts[i].len;
+    }
+    if (open_chunk(ex, len)) {
+        for (size_t i = 0; i < count; i++) {
+            check(ex, ex->broken ? PX_EIO : px_conn_write(ex->client->conn, parts[i]));
+        }
+        close_chunk(ex);
+    }
+}
+
 void px_exchange_write_block(struct px_exchange *ex, struct px_block *block, struct px_str part)
 {
     if (open_chunk(ex, part.len)) {

@@ -172,6 +172,8 @@ static size_t read_headers(lua_State *L, int idx, struct px_http_header *out)
     return count;
 }
 
+#define PARTS_MAX 16  // Written at once.
+
 static int check_status(lua_State *L, int arg)
 {
     lua_Integer status = luaL_checkinteger(L, arg);
@@ -202,11 +204,33 @@ static int l_start(lua_State *L)
     return 0;
 }
 
-/// write(text): a piece of the body; waits while the client does not take what is queued.
+// The strings of the list at `idx` are one piece.
+static void write_parts(lua_State *L, struct px_exchange *ex, int idx)
+{
+    struct px_str parts[PARTS_MAX];
+    size_t count = lua_objlen(L, idx);
+    for (size_t at = 0; at < count;) {
+        size_t some = 0;
+        for (; some < PARTS_MAX && at < count; some++) {
+            lua_rawgeti(L, idx, (int)++at);
+            luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, idx, "must be a list of strings");
+            parts[some].ptr = lua_tolstring(L, -1, &parts[some].len);
+            lua_pop(L, 1);  // The list holds it.
+        }
+        px_exchange_write_parts(ex, parts, some);
+    }
+}
+
+/// write(text): a piece of the body, or a list of such, which go one behind the other; waits while
+/// the client does not take what is queued.
 static int l_write(lua_State *L)
 {
     struct run *run = px_run_check_own(L);
-    px_exchange_write(run->ex, check_text(L, 2));
+    if (lua_type(L, 2) == LUA_TTABLE) {
+        write_parts(L, run->ex, 2);
+    } else {
+        px_exchange_write(run->ex, check_text(L, 2));
+    }
     return px_exchange_full(run->ex) ? px_run_await(L, run, RUN_DRAIN, 0) : 0;
 }
 

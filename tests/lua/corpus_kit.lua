@@ -99,17 +99,21 @@ function M.read_stream(protocol, frames, ctx)
   return out
 end
 
---- What a writer made, as one text: what is long comes in parts.
-function M.joined(piece)
-  return type(piece) == 'table' and table.concat(piece) or piece
+--- A writer whose pieces are whole texts.
+function M.writer(protocol, ctx)
+  local write = M.module(protocol, 'stream').writer(ctx)
+  return function(event)
+    local piece = write(event)
+    return type(piece) == 'table' and table.concat(piece) or piece
+  end
 end
 
 function M.write_stream(protocol, events, ctx)
-  local write, out = M.module(protocol, 'stream').writer(ctx), {}
+  local write, out = M.writer(protocol, ctx), {}
   for _, event in ipairs(events) do
-    out[#out + 1] = M.joined(write(event))
+    out[#out + 1] = write(event)
   end
-  out[#out + 1] = M.joined(write(nil))
+  out[#out + 1] = write(nil)
   return table.concat(out)
 end
 

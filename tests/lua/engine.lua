@@ -76,7 +76,7 @@ end
 
 function Exchange:write(text)
   assert(self.status, 'written before the head')
-  self.body = self.body .. text
+  self.body = self.body .. (type(text) == 'table' and table.concat(text) or text)
 end
 
 function Exchange:started()

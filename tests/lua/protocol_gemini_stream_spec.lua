@@ -1,6 +1,7 @@
 --- Gemini streams and answers: odd upstreams read, strict clients written, one claim each.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local strict_gemini = require('strict_gemini')
 local t = require('harness')
 local media = require('protocol._media')
@@ -277,7 +278,7 @@ describe('the start of a Gemini stream', function()
 end)
 
 local function write(events, more)
-  local step, out = stream.writer(context(more)), {}
+  local step, out = kit.writer('gemini', context(more)), {}
   for _, event in ipairs(events) do
     out[#out + 1] = step(event)
   end

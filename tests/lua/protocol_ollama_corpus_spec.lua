@@ -44,15 +44,6 @@ local function read_stream(protocol, pieces, ctx)
   return out
 end
 
-local function write_stream(protocol, events, ctx)
-  local write, out = module(protocol, 'stream').writer(ctx), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = write(event)
-  end
-  out[#out + 1] = write(nil)
-  return table.concat(out)
-end
-
 --- What Ollama cannot tell: the filter, arguments that are no object, tokens nobody counted.
 local function as_ollama(said)
   said.finish = said.finish == 'filter' and 'stop' or said.finish
@@ -80,17 +71,17 @@ end
 local function check_reply(events)
   local want = as_ollama(recordings.meaning(events))
   if want.error then
-    local text = write_stream('ollama', events, context())
+    local text = kit.write_stream('ollama', events, context())
     strict_ollama.stream(text)
     eq(want.error, recordings.meaning(read_stream('ollama', recordings.lines(text))).error)
     counts.failed = counts.failed + 1
     return
   end
   for _, generate in ipairs({ false, true }) do
-    local text = write_stream('ollama', events, context({ generate = generate }))
+    local text = kit.write_stream('ollama', events, context({ generate = generate }))
     strict_ollama.stream(text, generate)
     same(want, recordings.meaning(read_stream('ollama', recordings.lines(text))))
-    eq(text, write_stream('ollama', events, context({ generate = generate })))
+    eq(text, kit.write_stream('ollama', events, context({ generate = generate })))
     local body = copy(module('ollama', 'reply').write(events, context({ generate = generate })))
     strict_ollama.reply(body, generate)
     local back = module('ollama', 'reply').read(body, context())
@@ -103,7 +94,7 @@ end
 local function check_foreign(events)
   local want = recordings.meaning(events)
   for _, protocol in ipairs({ 'openai_chat', 'anthropic' }) do
-    local text = write_stream(protocol, events, context())
+    local text = kit.write_stream(protocol, events, context())
     same(want, recordings.meaning(read_stream(protocol, kit.frames(text))))
     local body = copy(module(protocol, 'reply').write(events, context()))
     same(want, recordings.meaning(module(protocol, 'reply').read(body, context())))

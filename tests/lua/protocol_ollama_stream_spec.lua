@@ -1,6 +1,7 @@
 --- Ollama's answers: odd upstreams read, strict clients written, one claim each.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local strict_ollama = require('strict_ollama')
 local t = require('harness')
 local reply = require('protocol.ollama.reply')
@@ -210,7 +211,7 @@ end
 --- Writes events; checks them as a client would; gives the lines and the losses.
 local function write(events, more)
   local ctx = context(more)
-  local step, out = stream.writer(ctx), {}
+  local step, out = kit.writer('ollama', ctx), {}
   for _, event in ipairs(events) do
     out[#out + 1] = step(event)
   end
@@ -303,7 +304,7 @@ describe('a stream for an Ollama client', function()
     for model, name in pairs({ ['[Kiro] x'] = '[Kiro] x', [false] = 'up' }) do
       local ctx = context()
       ctx.model = model or nil
-      local step = stream.writer(ctx)
+      local step = kit.writer('ollama', ctx)
       eq(nil, step(START))
       eq(name, json.decode(step(text(0, 'Hi'))).model)
     end

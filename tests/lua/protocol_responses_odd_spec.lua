@@ -2,6 +2,7 @@
 --- events is read to an end.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local strict = require('strict_responses')
 local t = require('harness')
 
@@ -85,7 +86,7 @@ local function frames(text)
 end
 
 local function write(events)
-  local step, out = require('protocol.openai_responses.stream').writer(context()), {}
+  local step, out = kit.writer('openai_responses', context()), {}
   for _, event in ipairs(events) do
     out[#out + 1] = step(event)
   end

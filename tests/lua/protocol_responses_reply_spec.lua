@@ -2,6 +2,7 @@
 
 local errors = require('protocol.openai_responses.errors')
 local json = require('px.json')
+local kit = require('corpus_kit')
 local provider = require('provider.responses')
 local reply = require('protocol.openai_responses.reply')
 local strict = require('strict_responses')
@@ -89,7 +90,7 @@ describe('a Responses answer is written:', function()
     eq({ 'free', 'incomplete', 21 }, { body.output[3].input, body.output[3].status,
       #body.output[3].call_id })
     eq('max_output_tokens', body.incomplete_details.reason)
-    local step = require('protocol.openai_responses.stream').writer(context())
+    local step = kit.writer('openai_responses', context())
     local text = {}
     for _, event in ipairs(events) do
       text[#text + 1] = step(event)

@@ -1,7 +1,7 @@
 --- Responses streams: odd upstreams read, strict clients written, one claim each.
 
-local joined = require('corpus_kit').joined
 local json = require('px.json')
+local kit = require('corpus_kit')
 local strict = require('strict_responses')
 local stream = require('protocol.openai_responses.stream')
 local t = require('harness')
@@ -258,11 +258,11 @@ local function frames(text)
 end
 
 local function write(events, more)
-  local step, out = stream.writer(context(more)), {}
+  local step, out = kit.writer('openai_responses', context(more)), {}
   for _, event in ipairs(events) do
-    out[#out + 1] = joined(step(event))
+    out[#out + 1] = step(event)
   end
-  out[#out + 1] = joined(step(nil))
+  out[#out + 1] = step(nil)
   eq(nil, step(nil))
   return table.concat(out)
 end
@@ -439,7 +439,7 @@ describe('a Responses stream is written:', function()
     local response = written({ { kind = 'ping' }, START, { kind = 'ping' }, STOP })
     eq(0, #response.output)
     eq(': ping\n\n', stream.keepalive)
-    eq(': ping\n\n', stream.writer(context())({ kind = 'ping' }))
+    eq(': ping\n\n', kit.writer('openai_responses', context())({ kind = 'ping' }))
   end)
 
   it('what it repeats of the request', function()

@@ -1,6 +1,7 @@
 --- Streams: odd upstreams read, strict clients written, one claim each.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
@@ -280,7 +281,7 @@ end)
 -- Writing -----------------------------------------------------------------------------------------
 
 local function write(protocol, events, more)
-  local step = require('protocol.' .. protocol .. '.stream').writer(context(more))
+  local step = kit.writer(protocol, context(more))
   local out = {}
   for _, event in ipairs(events) do
     out[#out + 1] = step(event)

@@ -63,6 +63,7 @@ M.citation = citation_of
 --- @field current? integer The neutral index of the open block.
 --- @field current_kind? string
 --- @field heads table<string, string> For the open block: bytes in front of each kind of delta.
+--- @field text string[] The pieces of a delta of its text, which are not joined: see px.Writer.
 --- @field signed boolean The open block has its proof.
 --- @field free? string The open block calls a custom tool: what stands before its next text.
 --- @field closed table<integer, boolean> Blocks that are over.
@@ -113,6 +114,7 @@ local function open_block(self, event)
     heads[name] = head .. form
   end
   heads.citation = head
+  self.text = { heads.text, '', TAIL }
   heads.stop = STOP_HEAD .. number .. '}\n\n'
   if BLOCK[kind] then
     return START_HEAD .. number .. BLOCK[kind]
@@ -282,7 +284,6 @@ function M.new(ctx)
     ctx = ctx, count = 0, heads = {}, signed = false, closed = {}, queue = {}, waiting = {},
     written = 0, started = false, over = false,
   }
-  local heads = self.heads
 
   return function(event)
     if self.over then
@@ -293,7 +294,9 @@ function M.new(ctx)
     elseif event.kind == 'text' and event.index == self.current
       and self.current_kind == 'text' and event.text ~= '' then
       self.written = self.written + #event.text
-      return heads.text .. encode(event.text) .. TAIL
+      local pieces = self.text
+      pieces[2] = encode(event.text)
+      return pieces
     end
     return write_event(self, event)
   end

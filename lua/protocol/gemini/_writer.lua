@@ -33,6 +33,7 @@ end
 --- @field ctx px.Context
 --- @field head? string Bytes in front of the parts of every chunk; nil before the first.
 --- @field tail string ... behind them.
+--- @field text string[] The pieces of a chunk of text, which are not joined: see px.Writer.
 --- @field calls table[] Calls in order that have not been told.
 --- @field by_index table<integer, table>
 --- @field proof? string A signature that waits for the part that it belongs to.
@@ -49,8 +50,7 @@ local function begin(self, event)
     .. '}'
   self.head = self.open .. '{"candidates":[{"content":{"parts":['
   self.tail = '],"role":"model"},"index":0}],' .. self.common .. self.close
-  self.text_head = self.head .. '{"text":'
-  self.text_tail = '}' .. self.tail
+  self.text = { '', self.head .. '{"text":', '', '}' .. self.tail }
 end
 
 --- Puts what parts elements of an array in front of one.
@@ -112,7 +112,9 @@ function on.text(self, event)
     local part = json.object({ text = event.text, thoughtSignature = take_proof(self) })
     return parts(self, { part }, event.logprobs)
   end
-  return element(self, self.text_head .. encode(event.text) .. self.text_tail)
+  local pieces = self.text
+  pieces[1], pieces[3] = element(self, ''), encode(event.text)
+  return pieces
 end
 
 on.refusal = on.text

@@ -1,7 +1,7 @@
 --- Writes neutral events as a stream of lines.
 ---
 --- A call is one line, written when it is whole: calls wait for those before them. The bytes around
---- a text are made once.
+--- a text are made once, and not joined to it: see px.Writer.
 
 local json = require('px.json')
 local arguments = require('protocol.ollama._arguments')
@@ -19,6 +19,8 @@ local encode = json.encode
 --- @field model? string The upstream's name of it.
 --- @field generate boolean The lines are those of /api/generate.
 --- @field head? string Bytes in front of a message; nil before the first line.
+--- @field text string[] The pieces of a line of text.
+--- @field thinking string[] The same of thinking.
 --- @field calls table[] Calls that are not yet written, in order.
 --- @field by_index table<integer, table> The same by block.
 --- @field count integer Calls written.
@@ -32,13 +34,19 @@ local function prepare(self)
   if self.generate then
     self.head = start .. ','
     self.tail = ',"done":false}\n'
-    self.thinking_head = self.head .. '"response":"","thinking":'
+    self.thinking = { self.head .. '"response":"","thinking":', '', self.tail }
   else
     self.head = start .. ',"message":{"role":"assistant",'
     self.tail = '},"done":false}\n'
-    self.thinking_head = self.head .. '"content":"","thinking":'
+    self.thinking = { self.head .. '"content":"","thinking":', '', self.tail }
   end
-  self.text_head = self.head .. (self.generate and '"response":' or '"content":')
+  self.text = { self.head .. (self.generate and '"response":' or '"content":'), '', self.tail }
+end
+
+--- Puts a text between the bytes of its kind of line.
+local function around(pieces, text)
+  pieces[2] = encode(text)
+  return pieces
 end
 
 local function lose(self, path)
@@ -56,10 +64,10 @@ function on.text(self, event)
   self.written = self.written + #event.text
   if event.logprobs then
     local list = encode(logprobs.openai(event.logprobs))
-    return self.text_head .. encode(event.text) .. (self.generate and ',"logprobs":'
+    return self.text[1] .. encode(event.text) .. (self.generate and ',"logprobs":'
       or '},"logprobs":') .. list .. ',"done":false}\n'
   end
-  return self.text_head .. encode(event.text) .. self.tail
+  return around(self.text, event.text)
 end
 on.refusal = on.text
 
@@ -68,7 +76,7 @@ function on.thinking(self, event)
     return nil
   end
   self.written = self.written + #event.text
-  return self.thinking_head .. encode(event.text) .. self.tail
+  return around(self.thinking, event.text)
 end
 
 function on.signature(self)
@@ -118,7 +126,7 @@ local function write_call(self, call)
   call.args = table.concat(call.pieces)
   self.written = self.written + #call.args + #(call.name or '')
   self.count = self.count + 1
-  return self.text_head .. '"","tool_calls":[' .. encode(M.call(call, self.count - 1)) .. ']'
+  return self.text[1] .. '"","tool_calls":[' .. encode(M.call(call, self.count - 1)) .. ']'
     .. self.tail
 end
 

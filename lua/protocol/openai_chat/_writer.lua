@@ -1,6 +1,6 @@
 --- Writes neutral events as a Chat Completions stream.
 ---
---- The bytes around a delta are made once, so that an event costs two concatenations.
+--- The bytes around a delta are made once, and not joined to its text: see px.Writer.
 
 local json = require('px.json')
 local details = require('protocol.openai_chat._details')
@@ -22,6 +22,8 @@ local encode = json.encode
 --- @field head? string Bytes in front of the choices of every chunk; nil before the first.
 --- @field delta_head string ... in front of a delta.
 --- @field delta_tail string ... behind a delta's content.
+--- @field text string[] The pieces of a chunk of text.
+--- @field thinking string[] The same of thinking.
 --- @field tail string ... behind the choices.
 --- @field tools table<integer, table> Calls by block.
 --- @field order table[] Calls by their index on the wire.
@@ -63,13 +65,19 @@ local function begin(self, event)
   self.tail = ctx.include_usage and ',"usage":null}\n\n' or '}\n\n'
   self.delta_head = self.head .. '{"index":0,"delta":'
   self.delta_tail = '},"finish_reason":null}]' .. self.tail
-  self.text_head = self.delta_head .. '{"content":'
-  self.thinking_head = self.delta_head .. '{"reasoning_content":'
+  self.text = { self.delta_head .. '{"content":', '', self.delta_tail }
+  self.thinking = { self.delta_head .. '{"reasoning_content":', '', self.delta_tail }
   return self.delta_head .. '{"role":"assistant","content":""' .. self.delta_tail
 end
 
 local function chunk(self, delta)
   return self.delta_head .. encode(delta) .. ',"finish_reason":null}]' .. self.tail
+end
+
+--- Puts a text between the bytes of its kind of chunk.
+local function around(pieces, text)
+  pieces[2] = encode(text)
+  return pieces
 end
 
 local function lose(self, path)
@@ -86,10 +94,10 @@ function on.text(self, event)
   end
   self.written = self.written + #event.text
   if event.logprobs then
-    return self.text_head .. encode(event.text) .. '},"logprobs":'
+    return self.text[1] .. encode(event.text) .. '},"logprobs":'
       .. encode(M.logprobs(event.logprobs)) .. ',"finish_reason":null}]' .. self.tail
   end
-  return self.text_head .. encode(event.text) .. self.delta_tail
+  return around(self.text, event.text)
 end
 
 function on.thinking(self, event)
@@ -100,7 +108,7 @@ function on.thinking(self, event)
   end
   pieces[#pieces + 1] = event.text
   self.written = self.written + #event.text
-  return self.thinking_head .. encode(event.text) .. self.delta_tail
+  return around(self.thinking, event.text)
 end
 
 function on.refusal(self, event)
@@ -234,8 +242,8 @@ function M.new(ctx)
     end
     local write = on[kind]
     if not self.head and kind ~= 'ping' then
-      local role = begin(self, event)
-      return role .. (write and write(self, event) or '')
+      local role, first = begin(self, event), write and write(self, event) or ''
+      return role .. (type(first) == 'table' and table.concat(first) or first)
     end
     return write and write(self, event)
   end

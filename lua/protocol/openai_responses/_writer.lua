@@ -12,9 +12,6 @@ local add_piece = require('protocol._pieces').add
 local shape = require('protocol.openai_responses._reply')
 local usage = require('protocol.openai_responses._usage')
 
--- A value of so many bytes is not copied to be part of a text.
-local LONG = 8192
-
 local M = {}
 
 M.KEEPALIVE = ': ping\n\n'
@@ -45,11 +42,11 @@ local Writer = {}
 Writer.__index = Writer
 
 --- Writes one event; `members` follow its type and number. A value that may be long stands alone,
---- so that it is not copied once more: what is before it ends in a colon.
+--- so that it is not copied once more.
 ---
 --- @param kind string
 --- @param members string
---- @param value? string
+--- @param value? string What `members`, which then end in a colon, leave out.
 --- @param more? string What follows the value.
 function Writer:event(kind, members, value, more)
   local out, size = self.out, #self.out
@@ -59,7 +56,6 @@ function Writer:event(kind, members, value, more)
     .. '","sequence_number":' .. number .. ',' .. members
   if value then
     out[size + 2] = value
-    self.long = self.long or #value > LONG
   end
   out[#out + 1] = (more or '') .. '}\n\n'
 end
@@ -109,6 +105,10 @@ function Writer:open_item(block)
   self:item_event('added', kind == 'opaque' and block.json or self:item_body('in_progress'))
 end
 
+local TEXT_HEAD = 'event: response.output_text.delta\ndata: '
+  .. '{"type":"response.output_text.delta","sequence_number":'
+local TEXT_TAIL = ',"logprobs":[]}\n\n'
+
 -- Kind of block: how its part begins and ends. Called with (self, item, block).
 local part_begin, part_end = {}, {}
 
@@ -116,7 +116,7 @@ local function text_begin(make)
   return function(self, item, block)
     block.at = #item.parts
     block.place = place(item, 'content_index', block.at)
-    block.delta = ',' .. block.place .. ',"delta":'
+    block.delta = { TEXT_HEAD, '', '', ',' .. block.place .. ',"delta":', '', TEXT_TAIL }
     self:event('response.content_part.added', block.place .. ',"part":' .. encode(make('')))
   end
 end
@@ -415,10 +415,6 @@ function on.start(self, event)
   end
 end
 
-local TEXT_HEAD = 'event: response.output_text.delta\ndata: '
-  .. '{"type":"response.output_text.delta","sequence_number":'
-local TEXT_TAIL = ',"logprobs":[]}\n\n'
-
 local DIGITS = { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
 
 --- The same as add.text, for the event that comes most often; nil when it is not that. A number
@@ -437,7 +433,9 @@ local function write_text(self, event)
   end
   self.number, self.written = number + 1, self.written + #text
   add_piece(block.pieces, text)
-  return TEXT_HEAD .. block.tens .. DIGITS[digit] .. block.delta .. encode(text) .. TEXT_TAIL
+  local pieces = block.delta
+  pieces[2], pieces[3], pieces[5] = block.tens, DIGITS[digit], encode(text)
+  return pieces
 end
 
 local function write_event(self, event)
@@ -476,12 +474,10 @@ function M.new(ctx)
       write_event(self, event)
     end
     local out = self.out
-    if not out[1] then
-      return nil
+    if out[1] then
+      self.out = {}
+      return out
     end
-    local long = self.long
-    self.out, self.long = {}, false
-    return long and out or out[2] and table.concat(out) or out[1]
   end
 end
 

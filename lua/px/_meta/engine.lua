@@ -323,7 +323,7 @@ function Exchange:tapped() end
 function Exchange:upload() end
 
 --- A piece of the answer's body; waits while the client does not take what is queued.
---- @param text string
+--- @param text string|string[] The strings of a list follow one another.
 function Exchange:write(text) end
 
 return {

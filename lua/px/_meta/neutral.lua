@@ -211,7 +211,11 @@
 --- ends the stream is written at `write(nil)`, which the engine calls after the reader said that the reply is
 --- complete. After an `error` event (written in the protocol's own form) `write(nil)` returns nil.
 --- Interleaved blocks are made legal here (one open block; other calls are buffered).
---- What is long may come in parts, which nobody need join.
+---
+--- Strings of a list follow one another. They are not joined in Lua, for two reasons: what is long would be
+--- copied, and LuaJIT, which keeps each string once, finds it by a hash of a few of its bytes: events that differ
+--- only in the middle hash alike, and making one costs a walk past all the others. The list may be filled anew for
+--- the next event, so it must be used before.
 --- @alias px.Writer fun(event: px.Event?): string|string[]|nil
 
 --- Relayed streams are not decoded. C keeps, for each member name in `tap`, the last SSE event whose data has

@@ -29,6 +29,16 @@
     "  for i = 1, 3 do ex:write('piece ' .. i .. ' ') core.sleep(0.002) end\n"                     \
     "  ex:finish()\n"                                                                              \
     "end\n"                                                                                        \
+    "function on.parts(ex)\n"                                                                      \
+    "  ex:start(200, {})\n"                                                                        \
+    "  local many = {}\n"                                                                          \
+    "  for i = 1, 40 do many[i] = i % 7 == 0 and '' or i .. ',' end\n"                             \
+    "  ex:write(many)\n"                                                                           \
+    "  ex:write({})\n"                                                                             \
+    "  local _, why = pcall(ex.write, ex, { 'a', 5 })\n"                                           \
+    "  ex:write({ why })\n"                                                                        \
+    "  ex:finish()\n"                                                                              \
+    "end\n"                                                                                        \
     "function on.half(ex) ex:start(200, {}) ex:write('half') error('oh') end\n"                    \
     "function on.args(ex)\n"                                                                       \
     "  local out = {}\n"                                                                           \
@@ -145,6 +155,17 @@ static void test_a_handler_that_fails_is_told_to_the_client(void **state)
     ask(gate, "/unknown", "HTTP/1.1 500 ", "attempt to call");
     ask(gate, "/nothing", "HTTP/1.1 500 ", "The gateway failed.");
     ask(gate, "/stream", "HTTP/1.1 200 ", "0\r\n\r\n");
+    gate_close(gate);
+}
+
+static void test_the_strings_of_a_list_follow_one_another(void **state)
+{
+    (void)state;
+    struct gate *gate = gate_open();
+    ask(gate, "/parts", "HTTP/1.1 200 ", "must be a list of strings)");
+    assert_has(&gate->site, "\r\n\r\n22\r\n1,2,3,4,5,6,8,9,10,11,12,13,15,16,\r\n");
+    assert_has(&gate->site, "\r\n15\r\n33,34,36,37,38,39,40,\r\n");
+    assert_has_not(&gate->site, "\r\na");
     gate_close(gate);
 }
 
@@ -293,6 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_handler_that_fails_is_told_to_the_client),
         cmocka_unit_test(test_a_begun_answer_that_fails_is_cut),
+        cmocka_unit_test(test_the_strings_of_a_list_follow_one_another),
         cmocka_unit_test(test_a_kept_exchange_raises_after_its_end),
         cmocka_unit_test(test_bodies_headers_and_keys_are_read),
         cmocka_unit_test(test_mistakes_in_calls_raise),
