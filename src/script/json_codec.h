@@ -88,6 +88,10 @@ int json_decode(lua_State *L, struct json_codec *codec, struct px_str text, bool
 /// Appends the value at `idx` to `out`, or raises.
 void json_encode(lua_State *L, struct json_codec *codec, int idx, struct px_buf *out);
 
+/// Appends the text of the value at `idx` to the list of strings at `list`, by way of codec->out.
+/// Long strings are elements of their own, quoted; the table at `known` remembers how.
+void json_append(lua_State *L, struct json_codec *codec, int idx, int list, int known);
+
 /// Pushes the list of an object's keys as encode would write them.
 void json_push_keys(lua_State *L, struct json_codec *codec, int idx);
 

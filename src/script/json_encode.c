@@ -9,7 +9,11 @@
 struct encode {
     struct json_walk walk;
     struct px_buf *out;
+    int list;   ///< Stack index of the list that long strings go to; 0 if there is none.
+    int known;  ///< ... of the table of strings that have been quoted.
 };
+
+#define APART_MIN 2048  ///< Bytes of a string that is long.
 
 // -- Output ---------------------------------------------------------------------------------------
 
@@ -85,6 +89,36 @@ static void put_text(struct encode *e)
         json_refuse(&e->walk, "nests deeper than 128 levels");
     }
     put(e, text->text, text->len);
+}
+
+// Moves what is written so far to the end of the list.
+static void flush(struct encode *e)
+{
+    lua_State *L = e->walk.L;
+    if (e->out->len) {
+        lua_pushlstring(L, e->out->ptr, e->out->len);
+        lua_rawseti(L, e->list, (int)lua_objlen(L, e->list) + 1);
+        px_buf_reset(e->out);
+    }
+}
+
+// Puts the string on top of the stack in the list, quoted, without a copy if it was quoted before.
+static void put_apart(struct encode *e, struct px_str text)
+{
+    lua_State *L = e->walk.L;
+    flush(e);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, e->known);
+    if (!lua_isstring(L, -1)) {
+        check(e, px_json_quote(e->out, text));
+        lua_pushvalue(L, -2);
+        lua_pushlstring(L, e->out->ptr, e->out->len);
+        px_buf_reset(e->out);
+        lua_pushvalue(L, -1);
+        lua_replace(L, -4);
+        lua_rawset(L, e->known);
+    }
+    lua_rawseti(L, e->list, (int)lua_objlen(L, e->list) + 1);
 }
 
 // -- Walking --------------------------------------------------------------------------------------
@@ -163,7 +197,11 @@ static void put_value(struct encode *e)
     switch (lua_type(L, -1)) {
     case LUA_TSTRING:
         text.ptr = lua_tolstring(L, -1, &text.len);
-        check(e, px_json_quote(e->out, text));
+        if (e->list && text.len >= APART_MIN) {
+            put_apart(e, text);
+        } else {
+            check(e, px_json_quote(e->out, text));
+        }
         break;
     case LUA_TNUMBER:
         if (!e->walk.depth || !json_top_level(&e->walk)->texts ||
@@ -207,23 +245,44 @@ static void close_level(struct encode *e, struct json_level *level)
     e->walk.depth--;
 }
 
+// Writes the value at `idx`.
+static void write_all(struct encode *e, int idx)
+{
+    lua_State *L = e->walk.L;
+    e->walk.depth = 0;
+    e->walk.codec->keys_len = 0;
+    luaL_checkstack(L, 8, "no stack for JSON");
+    lua_pushvalue(L, idx);
+    put_value(e);
+    while (e->walk.depth) {
+        struct json_level *level = json_top_level(&e->walk);
+        if (next_member(e, level)) {
+            put_value(e);
+        } else {
+            close_level(e, level);
+        }
+    }
+}
+
 void json_encode(lua_State *L, struct json_codec *codec, int idx, struct px_buf *out)
 {
     struct encode e;
     e.walk.L = L;
     e.walk.codec = codec;
-    e.walk.depth = 0;
     e.out = out;
-    codec->keys_len = 0;
-    luaL_checkstack(L, 4, "no stack for JSON");
-    lua_pushvalue(L, idx);
-    put_value(&e);
-    while (e.walk.depth) {
-        struct json_level *level = json_top_level(&e.walk);
-        if (next_member(&e, level)) {
-            put_value(&e);
-        } else {
-            close_level(&e, level);
-        }
-    }
+    e.list = 0;
+    write_all(&e, idx);
+}
+
+void json_append(lua_State *L, struct json_codec *codec, int idx, int list, int known)
+{
+    struct encode e;
+    e.walk.L = L;
+    e.walk.codec = codec;
+    e.out = &codec->out;
+    e.list = list;
+    e.known = known;
+    px_buf_reset(e.out);
+    write_all(&e, idx);
+    flush(&e);
 }

@@ -326,6 +326,13 @@ static int l_decode(lua_State *L)
     return 2;
 }
 
+static void shrink(struct px_buf *scratch)
+{
+    if (scratch->cap > SCRATCH_KEPT) {
+        px_buf_free(scratch);
+    }
+}
+
 static int l_encode(lua_State *L)
 {
     struct json_codec *codec = own_codec(L);
@@ -333,10 +340,19 @@ static int l_encode(lua_State *L)
     px_buf_reset(&codec->out);
     json_encode(L, codec, 1, &codec->out);
     lua_pushlstring(L, codec->out.ptr, codec->out.len);
-    if (codec->out.cap > SCRATCH_KEPT) {
-        px_buf_free(&codec->out);
-    }
+    shrink(&codec->out);
     return 1;
+}
+
+static int l_append(lua_State *L)
+{
+    struct json_codec *codec = own_codec(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    json_append(L, codec, 2, 1, 3);
+    shrink(&codec->out);
+    return 0;
 }
 
 int px_lua_json_try_decode(lua_State *L, struct px_str text)
@@ -416,21 +432,14 @@ static void fill_codec(lua_State *L, struct json_codec *codec)
 void px_lua_open_json(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "array", l_array },
-        { "between", l_between },
-        { "copy", l_copy },
-        { "decode", l_decode },
-        { "encode", l_encode },
-        { "is_array", l_is_array },
-        { "is_number", l_is_number },
-        { "is_object", l_is_object },
-        { "is_raw", l_is_raw },
-        { "keys", l_keys },
-        { "number", l_number },
-        { "object", l_object },
-        { "raw", l_raw },
-        { "tonumber", l_tonumber },
-        { NULL, NULL },
+        { "array", l_array },         { "append", l_append },
+        { "between", l_between },     { "copy", l_copy },
+        { "decode", l_decode },       { "encode", l_encode },
+        { "is_array", l_is_array },   { "is_number", l_is_number },
+        { "is_object", l_is_object }, { "is_raw", l_is_raw },
+        { "keys", l_keys },           { "number", l_number },
+        { "object", l_object },       { "raw", l_raw },
+        { "tonumber", l_tonumber },   { NULL, NULL },
     };
     luaL_checkstack(L, 12, "no stack for px.json");
     lua_createtable(L, 0, sizeof(functions) / sizeof(*functions));

@@ -31,7 +31,7 @@
 ///
 /// Fields of the module:
 /// - `decode(text)` gives a value, or nil and a message with the byte offset; `encode(value)`
-/// raises.
+/// raises. `append(list, value, known)` writes to the end of a list of strings.
 /// - `null`.
 /// - `array([t])` and `object([t])` mark and return a table (a new one when none is given);
 ///   `is_array(t)` and `is_object(t)` are both false for a table without a mark.

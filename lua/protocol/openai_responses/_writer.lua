@@ -16,7 +16,7 @@ local M = {}
 
 M.KEEPALIVE = ': ping\n\n'
 
-local encode = json.encode
+local append, encode = json.append, json.encode
 
 -- Neutral kind of the first event of a block: the kind of block.
 local OPENS = {
@@ -30,6 +30,7 @@ local IN_MESSAGE = { text = true, refusal = true }
 --- @class px.ResponsesWriter
 --- @field ctx px.Context
 --- @field out string[] What the event at hand writes.
+--- @field quoted table<string, string> Long texts that were written.
 --- @field number integer sequence_number of the next event.
 --- @field output table[] Items that are over.
 --- @field item? table The open item: id, at, kind, parts of a message.
@@ -41,21 +42,21 @@ local IN_MESSAGE = { text = true, refusal = true }
 local Writer = {}
 Writer.__index = Writer
 
---- Writes one event; `members` follow its type and number. A value that may be long stands alone,
---- so that it is not copied once more.
+--- Writes one event. What a stream has said is said again when its part, its item and the response
+--- end: it is quoted once.
 ---
 --- @param kind string
---- @param members string
---- @param value? string What `members`, which then end in a colon, leave out.
---- @param more? string What follows the value.
+--- @param members string They follow its type and number.
+--- @param value? any Of the last of `members`, which then end in a colon.
+--- @param more? string Members behind it.
 function Writer:event(kind, members, value, more)
-  local out, size = self.out, #self.out
+  local out = self.out
   local number = ('%d'):format(self.number)
   self.number = self.number + 1
-  out[size + 1] = 'event: ' .. kind .. '\ndata: {"type":"' .. kind
+  out[#out + 1] = 'event: ' .. kind .. '\ndata: {"type":"' .. kind
     .. '","sequence_number":' .. number .. ',' .. members
   if value then
-    out[size + 2] = value
+    append(out, value, self.quoted)
   end
   out[#out + 1] = (more or '') .. '}\n\n'
 end
@@ -75,7 +76,7 @@ end
 
 function Writer:item_event(kind, json_item)
   self:event('response.output_item.' .. kind,
-    '"output_index":' .. ('%d'):format(self.item.at) .. ',"item":', encode(json_item))
+    '"output_index":' .. ('%d'):format(self.item.at) .. ',"item":', json_item)
 end
 
 --- The open item as it stands.
@@ -127,20 +128,17 @@ function part_end.text(self, item, block)
   local text = table.concat(block.pieces)
   local part = shape.text_part(text, block.notes, block.likely)
   item.parts[#item.parts + 1] = part
-  local quoted, likely = encode(text), encode(part.logprobs)
-  self:event('response.output_text.done', block.place .. ',"text":', quoted,
-    ',"logprobs":' .. likely)
-  self:event('response.content_part.done',
-    block.place .. ',"part":{"type":"output_text","annotations":' .. encode(part.annotations)
-      .. ',"logprobs":' .. likely .. ',"text":', quoted, '}')
+  self:event('response.output_text.done', block.place .. ',"text":', text,
+    ',"logprobs":' .. encode(part.logprobs))
+  self:event('response.content_part.done', block.place .. ',"part":', part)
 end
 
 function part_end.refusal(self, item, block)
   local text = table.concat(block.pieces)
   local part = shape.refusal_part(text)
   item.parts[#item.parts + 1] = part
-  self:event('response.refusal.done', block.place .. ',"refusal":' .. encode(text))
-  self:event('response.content_part.done', block.place .. ',"part":' .. encode(part))
+  self:event('response.refusal.done', block.place .. ',"refusal":', text)
+  self:event('response.content_part.done', block.place .. ',"part":', part)
 end
 
 function part_begin.reasoning(_, item, block)
@@ -149,10 +147,10 @@ end
 
 function part_end.reasoning(self, _, block)
   if #block.pieces > 0 then
-    local text = encode(table.concat(block.pieces))
+    local text = table.concat(block.pieces)
     self:event('response.reasoning_summary_text.done', block.place .. ',"text":', text)
-    self:event('response.reasoning_summary_part.done',
-      block.place .. ',"part":{"type":"summary_text","text":', text, '}')
+    self:event('response.reasoning_summary_part.done', block.place .. ',"part":',
+      { type = 'summary_text', text = text })
   end
 end
 
@@ -168,7 +166,7 @@ function part_end.call(self, item, block)
   elseif #block.pieces == 0 and not custom then
     self:args(item, block, '{}') -- Clients parse the arguments of every call.
   end
-  local text = encode(table.concat(block.pieces))
+  local text = table.concat(block.pieces)
   if custom then
     self:event('response.custom_tool_call_input.done', block.place .. ',"input":', text)
   else
@@ -370,7 +368,7 @@ function Writer:finish()
   if self.ctx.keep and kind ~= 'response.failed' then
     self.ctx.keep(body)
   end
-  self:event(kind, '"response":', encode(body))
+  self:event(kind, '"response":', body)
 end
 
 --- An error ends the stream: items that are open stay so, for clients act on items that end. An
@@ -386,7 +384,7 @@ function Writer:fail(event)
   if self.used then
     body.usage = usage.write(self.used)
   end
-  self:event('response.failed', '"response":', encode(body))
+  self:event('response.failed', '"response":', body)
 end
 
 -- Events that belong to no block.
@@ -457,7 +455,7 @@ function M.new(ctx)
   local number, response = shape.relayed(ctx.relayed)
   local self = setmetatable({
     ctx = ctx, out = {}, number = number, response = response, output = {}, closed = {},
-    queue = {}, waiting = {}, written = 0, over = false,
+    queue = {}, waiting = {}, quoted = {}, written = 0, over = false,
   }, Writer)
 
   return function(event)

@@ -38,6 +38,15 @@ function json.decode(text) end
 --- @return string text
 function json.encode(value) end
 
+--- Writes a value to the end of a list of strings, which follow one another. Strings of 2 KiB and more
+--- are elements of their own, and quoted once however often they are written: what is said several
+--- times need not be copied. Raises as encode() does; the list then holds a part of the text.
+---
+--- @param list string[]
+--- @param value any
+--- @param known table<string, string> Long strings that were written, quoted; at first {}.
+function json.append(list, value, known) end
+
 --- Marks a table as an array, so that an empty one is written as `[]`.
 ---
 --- @generic T: table
