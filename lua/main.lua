@@ -63,7 +63,7 @@ local function preflight(ex)
 end
 
 local function front(ex)
-  ex:answer(200, JSON_HEADERS, json.encode({ name = 'proxima', version = VERSION }))
+  ex:answer(200, JSON_HEADERS, { name = 'proxima', version = VERSION })
 end
 
 -- Paths that no protocol has.
@@ -259,7 +259,7 @@ local function about_provider(ex, method, path)
   end
   local serves = what == 'health' or #upstream.accounts > 0
   ex:answer(serves and 200 or 503, JSON_HEADERS,
-    json.encode({ status = not serves and 'no account' or what == 'health' and 'ok' or 'ready' }))
+    { status = not serves and 'no account' or what == 'health' and 'ok' or 'ready' })
   return true
 end
 

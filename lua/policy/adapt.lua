@@ -197,7 +197,7 @@ local function signed_thoughts(q, at, body, text)
   if not unsigned.meant(at.protocol, text) or not unsigned.strip(at.protocol, body) then
     return false
   end
-  at.body = bodies.new(json.encode(body))
+  at.body = bodies.new(body)
   lost(q, at, 'messages.thinking')
   return true
 end

@@ -107,7 +107,7 @@ end
 --- Answers with a whole body.
 function M.whole_body(q, ctx, body)
   q.status = 200
-  q.ex:answer(200, sink.headers(ctx), json.encode(body))
+  q.ex:answer(200, sink.headers(ctx), body)
 end
 
 --- Reads a whole answer as events.

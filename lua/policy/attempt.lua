@@ -128,7 +128,7 @@ local function convert(q, target, to)
         :format(table.concat(ctx.losses, ', '), target.upstream.id),
     }
   end
-  return bodies.new(json.encode(body)), ctx
+  return bodies.new(body), ctx
 end
 
 --- Runs the `attempt` rules, which may change everything but the secret. Gives false when one of
@@ -324,7 +324,7 @@ function M.at_once(q, at_once)
     q.status = 200
     q.ex:answer(200, {
       ['access-control-allow-origin'] = '*', ['content-type'] = 'application/json',
-    }, json.encode(body))
+    }, body)
   end
   return body ~= nil
 end

@@ -1,7 +1,6 @@
 --- What models there are, told in the client's protocol.
 
 local core = require('px.core')
-local json = require('px.json')
 local knowledge = require('policy.knowledge')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
@@ -38,7 +37,7 @@ local function answer_one(ex, op, provider, id, write)
     local target = route.target(id, provider)
     local at = target and target.upstream
     local known = at and knowledge.lookup(target.model, at.first or op.protocol, at.id) or {}
-    ex:answer(200, HEADERS, json.encode(write(model, known)))
+    ex:answer(200, HEADERS, write(model, known))
   else
     refuse.own(ex, op, 404, 'not_found', ('There is no model %q.'):format(tostring(id)))
   end
@@ -51,7 +50,7 @@ function OPERATIONS.models(ex, op, provider, reply)
     return (ex:query(name))
   end)
   if ok then
-    ex:answer(200, HEADERS, json.encode(body))
+    ex:answer(200, HEADERS, body)
   elseif type(body) == 'table' and body.status then
     refuse.answer(ex, refuse.protocol_of(ex, op), {
       status = body.status, code = 'bad_request', param = body.param, message = body.message,
@@ -77,7 +76,7 @@ function OPERATIONS.show(ex, op, provider, reply)
 end
 
 function OPERATIONS.ps(ex, _, provider, reply)
-  ex:answer(200, HEADERS, json.encode(reply.ps(listed(provider), math.floor(core.now()))))
+  ex:answer(200, HEADERS, reply.ps(listed(provider), math.floor(core.now())))
 end
 
 --- Ollama's /api/pull, /api/delete and the like.
@@ -87,7 +86,7 @@ function OPERATIONS.manage(ex, op)
 end
 
 function OPERATIONS.version(ex, _, _, reply)
-  ex:answer(200, HEADERS, json.encode(reply.version()))
+  ex:answer(200, HEADERS, reply.version())
 end
 
 --- Answers what is asked of the catalog. False: the operation is none of it.

@@ -13,13 +13,13 @@ local M = {}
 local ANSWER_MAX = 64 * 1024
 local ANSWER_SECONDS = 10  -- Clients count before they ask, and people wait meanwhile.
 
-local function answer(q, text, is_guess)
+local function answer(q, body, is_guess)
   q.status = 200
   q.ex:answer(200, {
     ['access-control-allow-origin'] = '*',
     ['content-type'] = 'application/json',
     ['x-proxima-estimated'] = is_guess and 'true' or nil,
-  }, text)
+  }, body)
 end
 
 --- The question in the provider's own form. A request that the provider cannot be told is guessed.
@@ -33,8 +33,8 @@ local function ask_of(q, target, counts)
     return q.body
   end
   local written = attempt.written(q, target, counts.protocol)
-  return written and bodies.new(json.encode(
-    route.protocol(counts.protocol).count.write(written, target.model)))
+  return written and bodies.new(
+    route.protocol(counts.protocol).count.write(written, target.model))
 end
 
 --- Asks the provider. Gives the answer's text and the count, or nothing.
@@ -80,10 +80,10 @@ function M.run(q, target)
   if q.status then
     return  -- A rule has answered.
   elseif not text then
-    return answer(q, json.encode(q.speaks.reply.count(estimate.request(request))), true)
+    return answer(q, q.speaks.reply.count(estimate.request(request)), true)
   end
   local same = target.upstream.type.counts.protocol == q.protocol
-  answer(q, same and text or json.encode(q.speaks.reply.count(tokens)))
+  answer(q, same and text or q.speaks.reply.count(tokens))
 end
 
 return M

@@ -3,6 +3,7 @@
 
 local answer = require('policy.answer')
 local attempt = require('policy.attempt')
+local bodies = require('px.body')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
 local refuse = require('policy.refuse')
@@ -49,8 +50,7 @@ local function convert(q, at, target)
       }, 0)
     end
     request.model = target.model
-    at.body = require('px.body').new(json.encode(
-      route.protocol(at.protocol).embed.write(request, ctx)))
+    at.body = bodies.new(route.protocol(at.protocol).embed.write(request, ctx))
     return request
   end)
   if ok then

@@ -1,7 +1,6 @@
 --- Refusals: what the client is told when there is no answer, in its own protocol.
 
 local core = require('px.core')
-local json = require('px.json')
 local route = require('policy.route')
 
 local M = {}
@@ -69,7 +68,7 @@ function M.answer(ex, protocol, failure, extra)
   if failure.upstream_status then
     out['x-proxima-upstream'] = origin(failure)
   end
-  ex:answer(status, out, json.encode(body))
+  ex:answer(status, out, body)
   return status
 end
 

@@ -233,7 +233,7 @@ function M.answer(q, ctx, events)
     note(q, events[i])
   end
   q.status = 200
-  local body = json.encode(q.speaks.reply.write(events, ctx))  -- May lose something.
+  local body = q.speaks.reply.write(events, ctx)  -- May lose something.
   q.ex:answer(200, M.headers(ctx), body)
 end
 

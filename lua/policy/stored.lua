@@ -281,7 +281,7 @@ function M.answer(ex, op, client, provider, at)
   elseif ex:query('stream') == 'true' then
     refuse.own(ex, op, 400, 'bad_request', 'A response that is kept here is not told as a stream.')
   else
-    ex:answer(200, HEADERS, json.encode(answer(client, id, record)))
+    ex:answer(200, HEADERS, answer(client, id, record))
   end
   return true
 end

@@ -310,16 +310,21 @@ static int l_release(lua_State *L)
     return 0;
 }
 
-/// new(text)
+/// new(text|table): a table is written as JSON.
 static int l_new(lua_State *L)
 {
-    struct px_str text;
-    text.ptr = luaL_checklstring(L, 1, &text.len);
     struct body *body = lua_newuserdata(L, sizeof(*body));
     *body = (struct body){ 0 };
     luaL_getmetatable(L, BODY_TYPE);
     lua_setmetatable(L, -2);
-    body->block = px_block_copy(text);
+    if (lua_type(L, 1) == LUA_TTABLE) {
+        body->block = px_block_copy(px_lua_json_text(L, 1));
+        px_lua_json_text_end(L);
+    } else {
+        struct px_str text;
+        text.ptr = luaL_checklstring(L, 1, &text.len);
+        body->block = px_block_copy(text);
+    }
     return body->block ? 1 : luaL_error(L, "not enough memory");
 }
 

@@ -372,6 +372,19 @@ void px_lua_json_encode(lua_State *L, int idx, struct px_buf *out)
     json_encode(L, json_codec_get(L), idx, out);
 }
 
+struct px_str px_lua_json_text(lua_State *L, int idx)
+{
+    struct json_codec *codec = json_codec_get(L);
+    px_buf_reset(&codec->out);
+    json_encode(L, codec, idx, &codec->out);
+    return px_buf_str(&codec->out);
+}
+
+void px_lua_json_text_end(lua_State *L)
+{
+    shrink(&json_codec_get(L)->out);
+}
+
 // -- Opening --------------------------------------------------------------------------------------
 
 static int codec_gc(lua_State *L)

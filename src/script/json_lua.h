@@ -61,6 +61,11 @@ int px_lua_json_try_decode(lua_State *L, struct px_str text);
 /// protected call).
 void px_lua_json_encode(lua_State *L, int idx, struct px_buf *out);
 
+/// Gives the JSON text of the value at `idx`, or raises. It is the state's own: valid until
+/// px_lua_json_text_end(), before which px.json must not be used.
+struct px_str px_lua_json_text(lua_State *L, int idx);
+void px_lua_json_text_end(lua_State *L);
+
 /// Pushes json.null.
 void px_lua_json_push_null(lua_State *L);
 

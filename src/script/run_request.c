@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "json_lua.h"
 #include "px/crypto.h"
 #include "px/http_url.h"
 #include "px/log.h"
@@ -181,15 +182,21 @@ static int check_status(lua_State *L, int arg)
     return (int)status;
 }
 
-/// answer(status, headers, body): a whole answer; `body` is a string or nil.
+/// answer(status, headers, body): a whole answer; `body` is a string, a table that is written as
+/// JSON, or nil.
 static int l_answer(lua_State *L)
 {
     struct run *run = px_run_check_own(L);
     int status = check_status(L, 2);
     struct px_http_header headers[PX_LUA_HEADERS_MAX];
     size_t count = read_headers(L, 3, headers);
-    struct px_str body = lua_isnoneornil(L, 4) ? PX_STR("") : check_text(L, 4);
-    px_exchange_answer(run->ex, status, headers, count, NULL, body);
+    if (lua_type(L, 4) == LUA_TTABLE) {
+        px_exchange_answer(run->ex, status, headers, count, NULL, px_lua_json_text(L, 4));
+        px_lua_json_text_end(L);
+    } else {
+        struct px_str body = lua_isnoneornil(L, 4) ? PX_STR("") : check_text(L, 4);
+        px_exchange_answer(run->ex, status, headers, count, NULL, body);
+    }
     return 0;
 }
 

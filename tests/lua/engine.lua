@@ -1,6 +1,7 @@
 --- Loads modules afresh over a configuration, and stands in for the exchange with a client.
 
 local core = require('px.core')
+local json = require('px.json')
 
 local M = {}
 
@@ -66,7 +67,8 @@ end
 
 function Exchange:answer(status, headers, body)
   assert(not self.status, 'answered twice')
-  self.status, self.answered, self.body = status, headers, body
+  self.status, self.answered = status, headers
+  self.body = type(body) == 'table' and json.encode(body) or body
 end
 
 function Exchange:start(status, headers)

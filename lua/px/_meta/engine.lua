@@ -162,9 +162,9 @@ function Body:text() end
 --- @class px.body
 local body = {}
 
---- @param text string
+--- @param content string|table A table is written as JSON.
 --- @return px.Body
-function body.new(text) end
+function body.new(content) end
 
 -- The exchange ------------------------------------------------------------------------------------
 
@@ -179,8 +179,8 @@ function Exchange:abort() end
 --- A whole answer.
 --- @param status integer
 --- @param headers? table<string, string>
---- @param text? string
-function Exchange:answer(status, headers, text) end
+--- @param content? string|table A table is written as JSON.
+function Exchange:answer(status, headers, content) end
 
 --- The request's body, nil when there is none or it is an upload.
 --- @return px.Body?

@@ -43,6 +43,21 @@ static void test_head_reads_model_and_stream(void **state)
              "assert(ok == nil and why:find('not valid JSON', 1, true), why)\n");
 }
 
+static void test_a_table_is_written_as_json(void **state)
+{
+    (void)state;
+    run_body("local json = require('px.json')\n"
+             "local long = ('x'):rep(3000000)\n"
+             "assert(new({ a = { 1, 2 } }):text() == '{\"a\":[1,2]}')\n"
+             "assert(new(json.array()):text() == '[]')\n"
+             "assert(new({ long }):text() == '[\"' .. long .. '\"]')\n"
+             "local ok, why = pcall(new, { a = print })\n"
+             "assert(not ok and why == 'JSON: a: a function cannot be written', why)\n"
+             "ok, why = pcall(new, nil)\n"
+             "assert(not ok and why:find('string expected'), why)\n"
+             "assert(new({ 1 }):text() == '[1]')\n");
+}
+
 static void test_edits_are_splices(void **state)
 {
     (void)state;
@@ -132,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head_reads_model_and_stream),
+        cmocka_unit_test(test_a_table_is_written_as_json),
         cmocka_unit_test(test_edits_are_splices),
         cmocka_unit_test(test_model_keeps_the_bytes_when_the_name_is_the_same),
         cmocka_unit_test(test_mistakes_raise),

@@ -39,6 +39,10 @@
     "  ex:write({ why })\n"                                                                        \
     "  ex:finish()\n"                                                                              \
     "end\n"                                                                                        \
+    "function on.table(ex)\n"                                                                      \
+    "  local ok, why = pcall(ex.answer, ex, 200, {}, { x = print })\n"                             \
+    "  ex:answer(200, {}, { told = why, ok = ok, started = ex:started() })\n"                      \
+    "end\n"                                                                                        \
     "function on.half(ex) ex:start(200, {}) ex:write('half') error('oh') end\n"                    \
     "function on.args(ex)\n"                                                                       \
     "  local out = {}\n"                                                                           \
@@ -155,6 +159,15 @@ static void test_a_handler_that_fails_is_told_to_the_client(void **state)
     ask(gate, "/unknown", "HTTP/1.1 500 ", "attempt to call");
     ask(gate, "/nothing", "HTTP/1.1 500 ", "The gateway failed.");
     ask(gate, "/stream", "HTTP/1.1 200 ", "0\r\n\r\n");
+    gate_close(gate);
+}
+
+static void test_a_table_is_answered_as_json(void **state)
+{
+    (void)state;
+    struct gate *gate = gate_open();
+    ask(gate, "/table", "HTTP/1.1 200 ",
+        "{\"ok\":false,\"started\":false,\"told\":\"JSON: x: a function cannot be written\"}");
     gate_close(gate);
 }
 
@@ -314,6 +327,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_handler_that_fails_is_told_to_the_client),
         cmocka_unit_test(test_a_begun_answer_that_fails_is_cut),
+        cmocka_unit_test(test_a_table_is_answered_as_json),
         cmocka_unit_test(test_the_strings_of_a_list_follow_one_another),
         cmocka_unit_test(test_a_kept_exchange_raises_after_its_end),
         cmocka_unit_test(test_bodies_headers_and_keys_are_read),
