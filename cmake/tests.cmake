@@ -28,8 +28,8 @@ if(PX_TESTS)
     endforeach()
 
     # Lua specs, run in a state of the engine.
-    add_executable(lua_spec tests/lua/runner.c tests/lua/require.c)
-    target_include_directories(lua_spec PRIVATE src/script)
+    add_executable(lua_spec tests/lua/runner.c tests/lua/require.c tests/lua/splits.c)
+    target_include_directories(lua_spec PRIVATE src/script src/exchange)
     target_link_libraries(lua_spec PRIVATE px_script)
     file(GLOB specs CONFIGURE_DEPENDS tests/lua/*_spec.lua)
     if(specs)

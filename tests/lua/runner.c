@@ -1,13 +1,15 @@
 // Runs Lua specs in a state of the engine: lua_spec FILE...
 //
-// px.json, px.core, px.body and the like are the engine's own. Other modules are found under lua/
-// and tests/lua/ of the working directory, so that a changed file needs no build. Nothing runs in a
-// task: what waits, raises. Prints TAP and the totals; the exit code is 1 when anything failed.
+// px.json, px.core, px.body and the like are the engine's own; `splits` is for specs alone. Other
+// modules are found under lua/ and tests/lua/ of the working directory, so that a changed file
+// needs no build. Nothing runs in a task: what waits, raises. Prints TAP and the totals; the exit
+// code is 1 when anything failed.
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "require.h"
+#include "splits.h"
 #include "vm_private.h"
 
 // Arguments: the harness, the file.
@@ -39,6 +41,7 @@ static int run(lua_State *L)
 {
     struct arguments *arguments = lua_touserdata(L, 1);
     open_require(L, "lua/?.lua;lua/?/init.lua;tests/lua/?.lua");
+    open_splits(L);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "harness");
     lua_call(L, 1, 1);
