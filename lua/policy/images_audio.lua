@@ -15,6 +15,8 @@ local HEADERS = { ['access-control-allow-origin'] = '*', ['x-accel-buffering'] =
 
 local TAPS = { 'usage' }
 
+local HOLD_SECONDS = 10
+
 local LATE = 'model is needed within the first 256 KiB of the upload; send it before the file, '
   .. 'or name the provider in the path or in Model-Provider.'
 
@@ -107,6 +109,25 @@ local function framing_of(kind)
     or 'bytes'
 end
 
+--- Looks at the first event of a stream: an error gets its real status.
+---
+--- @return boolean go False when the client was answered.
+local function look(q)
+  q.ex:events('sse', true)
+  local kind, data = q.ex:next(HOLD_SECONDS)
+  local body = kind and json.decode(data)
+  local told = type(body) == 'table' and body.error
+  if not told or told == json.null then
+    told = type(body) == 'table' and body.type == 'error' and body
+  end
+  if not told then
+    return true
+  end
+  local failure = q.speaks.errors.read(nil, json.encode({ error = told }))
+  refuse.request(q, sink.failure_of(q, failure))
+  return false
+end
+
 --- Passes the answer on: JSON, a text, a stream of events, or sound while it is spoken.
 local function give(q, at, status)
   local ex = q.ex
@@ -115,6 +136,9 @@ local function give(q, at, status)
     return sink.nonsense(q, at, 'a page: ' .. (ex:collect(1000) or ''):sub(1, 100))
   end
   local framing = framing_of(kind)
+  if framing == 'sse' and not look(q) then
+    return
+  end
   ex:release()
   q.status, q.body = status, nil
   answer.whole[ex] = framing ~= 'sse' or nil

@@ -109,6 +109,20 @@ describe('sound', () => {
     assert.deepEqual(stage.oa.refusals, []);
   });
 
+  test('that fails before anything was said fails with a status', async () => {
+    const nested = { type: 'error', error: { type: 'rate_limit_error', code: 'rate_limit_exceeded',
+      message: 'Slow down.' } };
+    const flat = { type: 'error', code: 'rate_limit_exceeded', message: 'Slow down.', param: null };
+    for (const event of [nested, flat, { error: nested.error }]) {
+      stage.oa.script({ pieces: [': hi\n\n', `event: error\ndata: ${JSON.stringify(event)}\n\n`] });
+      await assert.rejects(client().audio.transcriptions.create({ model: 'ear', stream: true,
+        file: await toFile(png(), 'a.mp3') }), (error) => {
+        assert.deepEqual([error.status, error.error.message], [429, 'Slow down.']);
+        return true;
+      });
+    }
+  });
+
   test('whose stream is cut ends with an error', async () => {
     stage.oa.script({ pieces: ['event: transcript.text.delta\n'
       + 'data: {"type":"transcript.text.delta","delta":"Hel"}\n\n', 'event: tran'],
