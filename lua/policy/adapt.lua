@@ -12,6 +12,8 @@ local core = require('px.core')
 local crypto = require('px.crypto')
 local json = require('px.json')
 local knowledge = require('policy.knowledge')
+local learnt = require('policy.learnt')
+local read = require('protocol._read')
 local removable = require('protocol._removable')
 local told = require('policy.told')
 local unsigned = require('protocol._unsigned')
@@ -20,16 +22,8 @@ local upstreams = require('policy.upstreams')
 
 local M = {}
 
-local SECONDS = 3600
-local MODELS_MAX, PATHS_MAX = 256, 32
 local LINES_MAX = 100  -- Of the log, in as many seconds.
-
--- By upstream, protocol and model: what it refused, with the time when that is forgotten.
-local learnt, models = {}, 0
-
-local function key_of(at)
-  return at.upstream.id .. ' ' .. at.protocol .. ' ' .. at.model
-end
+local TOLD_SECONDS = 3600
 
 -- Leaving out -------------------------------------------------------------------------------------
 
@@ -96,8 +90,8 @@ function M.before(q, at)
       leave_out(q, at, path)
     end
   end
-  local list = models > 0 and at.upstream.adapt and learnt[key_of(at)]
-  for i = 1, list and #list or 0 do
+  local list = at.upstream.adapt and learnt.of(at) or read.NONE
+  for i = 1, #list do
     if list[i].forgotten > core.clock() then
       apply(q, at, list[i])
     end
@@ -105,28 +99,6 @@ function M.before(q, at)
 end
 
 -- Learning ----------------------------------------------------------------------------------------
-
-local function remember(at, what)
-  local key, now = key_of(at), core.clock()
-  local list = learnt[key]
-  if not list then
-    if models == MODELS_MAX then
-      learnt, models = {}, 0
-    end
-    list = {}
-    learnt[key], models = list, models + 1
-  end
-  for i = #list, 1, -1 do
-    if list[i].forgotten <= now or (list[i].path == what.path and list[i].value == what.value) then
-      table.remove(list, i)
-    end
-  end
-  if #list == PATHS_MAX then
-    table.remove(list, 1)
-  end
-  what.forgotten = now + SECONDS
-  list[#list + 1] = what
-end
 
 --- The line that a person may put into a file of rules so that it holds for good.
 local function line_of(at, what)
@@ -158,7 +130,7 @@ local function tell(at, what)
     return
   end
   lines = lines + 1
-  cache.put(key, '1', SECONDS)
+  cache.put(key, '1', TOLD_SECONDS)
   core.log('warn', ('upstream %s: %s does not support %s%s, so it is %s for an hour; this line in '
     .. 'a file of rules says so for good: %s'):format(at.upstream.id, at.model, what.path,
     what.value ~= nil and ' = ' .. tostring(what.value) or '',
@@ -236,7 +208,7 @@ function M.after(q, at, status, text)
   local all = unsupported_of(body, text)
   for _, what in ipairs(all) do
     apply(q, at, what)
-    remember(at, what)
+    learnt.add(at, what)
     tell(at, what)
   end
   return #all > 0

@@ -5,6 +5,8 @@ import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
+import { once } from 'node:events';
+import http from 'node:http';
 import path from 'node:path';
 import { anthropicError } from '../upstream/anthropic.mjs';
 import { KEY, run } from './lib/gateway.mjs';
@@ -15,7 +17,7 @@ const stage = useStage({
   keepsConnections: true,
   files: { 'rules/known.lua': '' },
   config: ({ oa, an }) => ({
-    workers: 1,
+    workers: 3,
     providers: {
       ad: { type: 'openai', base_url: `${oa.url}/v1`, adapt: undefined,
         accounts: [{ name: 'a', api_key: oa.key }] },
@@ -81,6 +83,28 @@ describe('a parameter that the upstream does not support', () => {
       [[true, undefined], [undefined, undefined], [undefined, undefined], [true, 2],
         [undefined, undefined]]);
     assert.deepEqual(stage.oa.refusals, []);
+  });
+
+  test('is left out by every worker, also after a reload', async () => {
+    stage.oa.script(unsupported('logit_bias'));
+    const body = JSON.stringify({ model: 'ad:all', messages: HI, logit_bias: {} });
+    const ask = async () => {  // On a connection of its own: any worker's.
+      const [reply] = await once(http.request(`${stage.gw.url}/v1/chat/completions`,
+        { method: 'POST', agent: false, headers: { authorization: `Bearer ${KEY}` } }).end(body),
+      'response');
+      assert.equal(reply.statusCode, 200);
+      reply.resume();
+      await once(reply, 'end');
+    };
+    for (let i = 0; i < 12; i++) {
+      await ask();
+    }
+    const from = stage.gw.log.length;
+    stage.gw.replace('rules/known.lua', '-- Another generation.\n');
+    await stage.gw.logged(/generation \d+ serves/, { from });
+    await ask();
+    assert.deepEqual(bodies(stage.oa).map((body) => 'logit_bias' in body),
+      [true, ...Array(13).fill(false)]);
   });
 
   test('is told in the log once, with a line that works in a file of rules', async () => {

@@ -49,9 +49,23 @@ local function anthropic(message)
     type = 'invalid_request_error', message = message } }) }
 end
 
---- Loads the policy over the settings, with these lines as rules.
-local function load(rule)
-  engine.load(SETTINGS)
+local REAL = json.copy(cache)
+
+--- What all workers share is new.
+local function forget()
+  local kept = {}
+  function cache.get(key)
+    return kept[key]
+  end
+  function cache.put(key, value)
+    kept[key] = value
+    return true
+  end
+end
+
+--- Loads the policy over the settings as another worker does, with these lines as rules.
+local function load_worker(rule, settings)
+  engine.load(settings or SETTINGS)
   require('policy.upstreams').load()
   require('policy.route').load()
   local px, rules = require('px'), require('policy.rules')
@@ -61,6 +75,11 @@ local function load(rule)
   end
   require('policy.told').finish()
   rules.finish()
+end
+
+local function load(rule)
+  forget()
+  load_worker(rule)
 end
 
 --- Sends a request through what is loaded; the upstream gives `replies` one after the other.
@@ -90,16 +109,16 @@ end
 --- Collects what is logged while `fn` runs; nothing was said before.
 local function logged(fn)
   local lines = {}
-  local real = cache.get
+  local get = cache.get
   cache.get = function(key)
-    return not key:find('^adapt ') and real(key) or nil
+    return not key:find('^adapt ') and get(key) or nil
   end
   engine.with_core({
     log = function(_, line)
       lines[#lines + 1] = line
     end,
   }, fn)
-  cache.get = real
+  cache.get = get
   return lines
 end
 
@@ -141,6 +160,29 @@ describe('policy.adapt', function()
     engine.with_core({ clock = function() return now + 3601 end }, function()
       eq(CHAT, ask('gpt:m', CHAT, { OK }).sent_to.body)
     end)
+  end)
+
+  it('remembers it in every worker and after a reload, but not when it moves', function()
+    load()
+    ask('gpt:m', CHAT, { refusal('logit_bias'), OK })
+    load_worker()
+    eq({ 1, LESS }, { ask('gpt:m', CHAT, { OK }).sends, ask('gpt:m', CHAT, { OK }).sent_to.body })
+    ask('gpt:n', CHAT, { refusal('logit_bias'), OK })
+    load_worker(nil, { default_provider = 'gpt', providers = {
+      gpt = provider('openai', { base_url = 'http://elsewhere' }) } })
+    eq(CHAT, ask('gpt:m', CHAT, { OK }).sent_to.body)
+  end)
+
+  it('learns what another worker has learnt meanwhile', function()
+    load()
+    eq(CHAT, ask('gpt:m', CHAT, { OK }).sent_to.body)
+    ask('gpt:m', CHAT, { refusal('odd'), OK })
+    local mine = package.loaded['policy.attempt']
+    load_worker()
+    ask('gpt:m', CHAT, { refusal('logit_bias'), OK })
+    package.loaded['policy.attempt'] = mine
+    eq('{ "model":"m", "messages":[{"role":"user","content":"Hi"}] }',
+      ask('gpt:m', CHAT, { OK }).sent_to.body)
   end)
 
   it('asks once more only once', function()
@@ -235,13 +277,14 @@ describe('policy.adapt', function()
     eq(1, ask('claude:c', text, { OK_MESSAGE }, 'anthropic').sends)
   end)
 
-  it('forgets all rather than remember without an end', function()
+  it('remembers of many models, and not without an end of one', function()
     load()
     for i = 1, 300 do
       ask('gpt:m' .. i, CHAT:gsub('"m"', '"m' .. i .. '"'), { refusal('logit_bias'), OK })
     end
-    eq(1, ask('gpt:m300', CHAT, { OK }).sends)
-    eq(true, ask('gpt:m1', CHAT, { OK }).sent_to.body:find('logit_bias', 1, true) ~= nil)
+    for i = 1, 300 do
+      eq(nil, ask('gpt:m' .. i, CHAT, { OK }).sent_to.body:find('logit_bias', 1, true))
+    end
     for i = 1, 100 do
       ask('gpt:m', '{"model":"m","messages":[],"p' .. i .. '":1}', { refusal('p' .. i), OK })
     end
@@ -294,5 +337,9 @@ describe('policy.adapt', function()
     eq('request.logit_bias,request.messages.name', ex.answered['x-proxima-lost'])
   end)
 end)
+
+for name, fn in pairs(REAL) do
+  cache[name] = fn
+end
 
 t.finish()
