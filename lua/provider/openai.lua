@@ -15,6 +15,7 @@ local M = {
   lists = { path = '/models' },
   embeds = { protocol = 'openai_chat', path = '/embeddings' },
   images_audio = 'openai_chat',
+  many_vendors = true,
   settings = {
     organization = { type = 'string', doc = 'Sent as OpenAI-Organization.' },
     project = { type = 'string', doc = 'Sent as OpenAI-Project.' },
@@ -29,6 +30,10 @@ local M = {
     cache_control = {
       type = 'boolean',
       doc = 'The upstream takes cache_control in parts (OpenRouter does).',
+    },
+    mistral_ids = {
+      type = 'boolean',
+      doc = 'Ids of tool calls are nine letters and digits there (Mistral refuses others).',
     },
     tool_images = {
       type = 'boolean',

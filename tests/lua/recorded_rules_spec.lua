@@ -165,6 +165,24 @@ describe('images that a tool answers with', function()
   end)
 end)
 
+describe('ids of calls for Mistral', function()
+  local TEXT = '{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"Hi"},{"role":'
+    .. '"assistant","content":[{"type":"tool_use","id":"toolu_01A","name":"f","input":{}},'
+    .. '{"type":"tool_use","id":"D681PevKs","name":"f","input":{}}]},{"role":"user","content":['
+    .. '{"type":"tool_result","tool_use_id":"toolu_01A","content":"a"},'
+    .. '{"type":"tool_result","tool_use_id":"D681PevKs","content":"b"}]}]}'
+
+  it('are nine letters and digits, alike in call and result', function()
+    local list = convert('anthropic', 'openai_chat', TEXT, { settings = { mistral_ids = true } })
+      .messages
+    local id = list[2].tool_calls[1].id
+    assert(id:find('^%w%w%w%w%w%w%w%w%w$'), id)
+    eq({ 'D681PevKs', id, 'D681PevKs' },
+      { list[2].tool_calls[2].id, list[3].tool_call_id, list[4].tool_call_id })
+    eq('toolu_01A', convert('anthropic', 'openai_chat', TEXT).messages[3].tool_call_id)
+  end)
+end)
+
 describe('tools that a system message adds', function()
   local TEXT = '{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"Hi"},{"role":'
     .. '"system","content":[{"tool":{"name":"f","type":"tool_reference"},"type":"tool_addition"}]},'

@@ -6,6 +6,7 @@ local json = require('px.json')
 local details = require('protocol.openai_chat._details')
 local ids = require('protocol._ids')
 local media = require('protocol._media')
+local read = require('protocol._read')
 local signature = require('protocol._signature')
 local turns = require('protocol._turns')
 local tools = require('protocol.openai_chat._tools')
@@ -96,6 +97,10 @@ local function content_of(parts)
   return json.array(parts)
 end
 
+local function id_of(block, ctx)
+  return (ctx.settings or read.NONE).mistral_ids and ids.nine(block.id) or block.id
+end
+
 --- Writes one tool message; what it may not hold is left in `extra` for a user message.
 local function tool_message(block, ctx, extra, lost, marks)
   local texts, images = {}, {}
@@ -122,7 +127,8 @@ local function tool_message(block, ctx, extra, lost, marks)
   table.move(images, 1, #images, #parts + 1, parts)
   mark.put(marks, parts[#parts], block, 'messages.cache')
   return {
-    role = 'tool', tool_call_id = block.id, content = #parts > 0 and content_of(parts) or '',
+    role = 'tool', tool_call_id = id_of(block, ctx),
+    content = #parts > 0 and content_of(parts) or '',
   }
 end
 
@@ -148,7 +154,7 @@ local function write_call(block, ctx, proof)
   local name = ids.shorten(ctx, block.name)
   local args = block.args
   if block.custom and tools.knows_custom(ctx) then
-    return { id = block.id, type = 'custom', custom = { name = name, input = args or '' } }
+    return { id = id_of(block, ctx), type = 'custom', custom = { name = name, input = args or '' } }
   elseif block.custom then
     args = json.encode(custom.arguments(args or ''))
   end
@@ -156,7 +162,7 @@ local function write_call(block, ctx, proof)
     args = '{}'
   end
   return {
-    id = block.id,
+    id = id_of(block, ctx),
     type = 'function',
     ['function'] = { name = name, arguments = args },
     extra_content = proof and { google = { thought_signature = proof } } or nil,
