@@ -44,9 +44,8 @@ function M.context(q, target, from, to)
     path = q.path,
     include_usage = false,
     protocol = from,
-    origin = to,
+    origin = (target.upstream.origins or NONE)[to] or to,
     settings = target.upstream.settings,
-    client_model = q.model,
     began = core.clock(),
     elapsed = elapsed,
     losses = losses,  -- A list, and by path a set.
@@ -60,7 +59,7 @@ function M.context(q, target, from, to)
     local list = ctx.losses
     if not list[path] then
       list[path], list[#list + 1] = true, path
-      upstreams.count_loss(ctx.protocol, ctx.origin, path)
+      upstreams.count_loss(from, to, path)
     end
   end
   return ctx

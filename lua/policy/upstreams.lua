@@ -83,6 +83,7 @@ local function upstream_of(id, config)
     disabled = {},
     urls = {},
     stream_urls = {},
+    origins = {},
     base = base,
     first = provider.speaks[1] and provider.speaks[1].protocol,
   }
@@ -91,6 +92,8 @@ local function upstream_of(id, config)
     if on and not out.urls[speaks.protocol] then
       out.urls[speaks.protocol] = base .. speaks.path
       out.stream_urls[speaks.protocol] = base .. (speaks.stream_path or speaks.path)
+      out.origins[speaks.protocol] = speaks.protocol
+        .. (provider.many_vendors and ':' .. id:gsub('[^%w_.-]', '_') or '')
     end
   end
   for _, account in ipairs(config.accounts or {}) do

@@ -469,7 +469,7 @@ describe('proofs of thinking', function()
     eq('', lost)
   end)
 
-  for _, foreign in ipairs({ 'SIG', 'gemini#SIG', 'openai_chat#SIG' }) do
+  for _, foreign in ipairs({ 'SIG', 'gemini#SIG', 'openai_chat#SIG', 'openai_chat:up#SIG' }) do
     it('do not go elsewhere: ' .. foreign, function()
       local body, lost = chat_messages(thought(foreign))
       eq(1, #body.messages[2].content)
@@ -482,14 +482,18 @@ describe('proofs of thinking', function()
     eq('messages.thinking', lost)
   end)
 
-  it('go back to OpenRouter as the item that they came in', function()
-    local carried = json.encode('openai_chat#{"format":"f","id":"r1","signature":"S",'
-      .. '"type":"reasoning.text"}')
-    local body = claude_messages('{"role":"user","content":"Hi"},{"role":"assistant","content":['
-      .. '{"type":"thinking","thinking":"hm","signature":' .. carried .. '},{"type":"text",'
-      .. '"text":"A"}]},{"role":"user","content":"B"}')
-    is('[{"format":"f","id":"r1","signature":"S","type":"reasoning.text","index":0,"text":"hm"}]',
-      body.messages[2].reasoning_details)
+  it('go back to OpenRouter as the item that they came in, and to no other', function()
+    for origin, want in pairs({ openai_chat = true, ['openai_chat:router'] = true,
+      ['openai_chat:other'] = false }) do
+      local carried = json.encode('openai_chat:router#{"format":"f","id":"r1","signature":"S",'
+        .. '"type":"reasoning.text"}')
+      local body, lost = claude_messages('{"role":"user","content":"Hi"},{"role":"assistant",'
+        .. '"content":[{"type":"thinking","thinking":"hm","signature":' .. carried .. '},'
+        .. '{"type":"text","text":"A"}]},{"role":"user","content":"B"}', { origin = origin })
+      is(want and '[{"format":"f","id":"r1","signature":"S","type":"reasoning.text","index":0,'
+        .. '"text":"hm"}]' or 'null', body.messages[2].reasoning_details or json.null)
+      eq(want and '' or 'messages.thinking', lost)
+    end
   end)
 end)
 

@@ -1,7 +1,7 @@
 --- @meta
 --- The neutral model: what every protocol is read into and written from.
 ---
---- This file is never loaded. A protocol is a folder lua/protocol/<name>/ of four modules:
+--- This file is never loaded. A protocol is a folder lua/protocol/<name>/ of modules:
 ---
 ---   request.lua  paths: px.Path[]                      which requests are this protocol's
 ---                read(body, ctx) -> px.Request         body: decoded JSON; raises px.Bad (see below)
@@ -10,7 +10,7 @@
 ---                write(events, ctx) -> body            the unary answer that these events make
 ---                models(list) -> body                  px.Model[] as this protocol lists models
 ---                model(model) -> body                  one px.Model
----                count(tokens) -> body                 where the protocol can count (Anthropic)
+---                count(tokens) -> body                 where the protocol can count
 ---   stream.lua   reader(ctx) -> px.Reader              one stream of an upstream
 ---                writer(ctx) -> px.Writer              one stream to a client
 ---                tap, tapped                           for bytes relayed unread, see px.Tap
@@ -20,6 +20,8 @@
 ---   errors.lua   read(status, text, headers, now) -> px.Failure   an upstream's refusal; text may be
 ---                                                      anything; now makes dates in headers waits
 ---                write(failure) -> status, body, headers      for a client, before the first byte
+---   params.lua   get, set                              what rules call m.params, in a body
+---   count.lua, embed.lua                               questions beside chats, where the protocol has them
 ---
 --- Modules are pure: no I/O, no state but closures, no clock, no randomness (ids and times come in ctx).
 --- Same input, same bytes. `json.null` never appears in the neutral model: absent is nil.
@@ -27,7 +29,8 @@
 --- @class px.Path
 --- @field method string 'POST'
 --- @field path string Exact path, or a prefix when it ends in '*'.
---- @field operation string 'chat' | 'models' | 'model' | 'count' | 'embed' | 'images_audio'
+--- @field operation string 'chat' | 'models' | 'model' | 'count' | 'embed' | 'images_audio' | 'stored' | 'show' |
+---   'ps' | 'version' | 'manage'
 --- @field place? string Of 'images_audio': the path below an upstream's address.
 
 --- What a conversion may need to know and tell. Made by the engine for each attempt.
@@ -40,8 +43,8 @@
 --- @field stream boolean The client asked for a stream.
 --- @field include_usage boolean The client asked for usage in its stream.
 --- @field protocol? string Id of the client's protocol.
---- @field origin string Id of the upstream protocol and, after a colon, perhaps the model family, for
----   signatures: 'anthropic', 'anthropic:opus'. A bare protocol stands for all its families.
+--- @field origin string Who signs: the upstream protocol's id and, where many vendors speak it, the provider's:
+---   'anthropic', 'openai_chat:openrouter'. A bare protocol stands for all of them.
 --- @field settings table The provider's own settings from the configuration, {} if none.
 --- @field estimate? integer Guess of the input's tokens, for writers that must say a number at once.
 --- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
@@ -55,7 +58,14 @@
 --- @field namespaces? table<string, table> Set by readers of Responses: flattened names of tools, to
 ---   { namespace, name }, by which its writers restore them.
 --- @field declared? table<string, boolean> Set by request.read of Responses: the client's custom tools.
---- @field echo? table Set by request.read of Responses: what its response repeats.
+--- @field echo? table|string Set by request.read: what a response repeats of its request (Responses: members; legacy
+---   completions: the prompt).
+--- @field search? table Chat, set by request.write: its web_search_options.
+--- @field array? boolean Gemini: the client wants its stream as one JSON array.
+--- @field losses? table What `lost` was told: a list, and by path a set.
+--- @field began? number core.clock() when the conversion began.
+--- @field single? boolean Embeddings: one text, in a form of its own.
+--- @field packed? boolean Embeddings: vectors go out as base64.
 --- @field previous? table[] For request.read of Responses: the items that previous_response_id means.
 --- @field item? fun(ctx: px.Context, id: string): table? For request.read of Responses: the item that a reference means.
 --- @field client? string Whose responses `item` looks among.
@@ -288,8 +298,8 @@
 ---                               a parameter. Returns { operation, model, stream, array }, or nil: not found
 ---   request.streams_by_default  a request without `stream` wants one
 ---   request.stateful            requests may go on from earlier answers: see lua/policy/stored.lua
----   request.at_once(body, ctx)  for a request that needs no model: the answer's body, else nil; takes the
----                               px.Body, undecoded (Ollama: loading a model)
+---   request.at_once(body, path, make)  for a request that needs no model: the answer's body, else nil; takes the
+---                               px.Body, undecoded; make() gives a px.Context (Ollama: loading a model)
 ---   request.wants_bytes(block, ctx)  whether a block with a `url` is worth its bytes to an upstream of this
 ---                               protocol: true where it takes no URL, 'rather' where it may not. It is then
 ---                               fetched if the configuration allows

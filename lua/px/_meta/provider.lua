@@ -10,6 +10,8 @@
 --- @field speaks { protocol: string, path: string, stream_path: string?, setting: string? }[] In order of
 ---   preference; appended to base_url. `{model}` stands for the model; with `setting` it is spoken only where that
 ---   is true.
+--- @field many_vendors? boolean Many vendors speak so: proofs of thinking are worth something only at the provider that
+---   made them.
 --- @field counts? { protocol: string, path: string } Where it counts tokens.
 --- @field embeds? { protocol: string, path: string, single: string? } Where it makes embeddings; `single`: of
 ---   one text in a form of its own.
