@@ -13,6 +13,7 @@ local M = {}
 local SECONDS = 3600
 local PATHS_MAX = 32   -- Of one model.
 local MODELS_MAX = 256 -- That are read.
+local NAME_MAX = 256   -- Bytes of a model's name: nothing is learnt of longer ones.
 
 local STAMP = 'refused'
 
@@ -44,7 +45,7 @@ end
 --- @param at table The attempt: see attempt.lua.
 --- @return px.Refused[] list To be read only.
 function M.of(at)
-  local now = cache.get(STAMP)
+  local now = #at.model <= NAME_MAX and cache.get(STAMP)
   if not now then
     return read.NONE
   elseif now ~= stamp then
@@ -59,6 +60,9 @@ end
 --- @param at table
 --- @param what px.Refused Gets `forgotten`.
 function M.add(at, what)
+  if #at.model > NAME_MAX then
+    return
+  end
   local list, now = json.array(), core.clock()
   what.forgotten = now + SECONDS
   for _, old in ipairs(M.of(at)) do

@@ -185,6 +185,23 @@ describe('policy.adapt', function()
       ask('gpt:m', CHAT, { OK }).sent_to.body)
   end)
 
+  it('keeps nothing of names that only a hostile client has', function()
+    load()
+    local long = ('m'):rep(257)
+    local chat = CHAT:gsub('"m"', '"' .. long .. '"')
+    for _ = 1, 2 do
+      eq(2, ask('gpt:' .. long, chat, { refusal('logit_bias'), OK }).sends)
+    end
+    ask('gpt:m', CHAT, { refusal('logit_bias'), OK })
+    collectgarbage()
+    local before = collectgarbage('count')
+    for i = 1, 50 do
+      ask('gpt:' .. i .. ('n'):rep(1000000), '{"model":"m","messages":[]}', { OK })
+    end
+    collectgarbage()
+    assert(collectgarbage('count') - before < 5000)
+  end)
+
   it('asks once more only once', function()
     load()
     local ex = ask('gpt:m', CHAT, { refusal('logit_bias'), refusal('odd'), OK })
