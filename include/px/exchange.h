@@ -132,10 +132,10 @@ void px_exchange_start(struct px_exchange *ex, int status, const struct px_http_
 /// Writes a piece of the body.
 void px_exchange_write(struct px_exchange *ex, struct px_str bytes);
 
-/// Writes a large piece of the body without copying.
-/// The same of several, one behind the other.
+/// Writes several as one piece, one behind the other.
 void px_exchange_write_parts(struct px_exchange *ex, const struct px_str *parts, size_t count);
 
+/// Writes a large piece of the body without copying.
 void px_exchange_write_block(struct px_exchange *ex, struct px_block *block, struct px_str part);
 
 /// Ends a body properly.

@@ -17,6 +17,8 @@ local TAPS = { 'usage' }
 
 local HOLD_SECONDS = 10
 
+local ERROR_MAX = 64 * 1024  -- A longer first event is no error.
+
 local LATE = 'model is needed within the first 256 KiB of the upload; send it before the file, '
   .. 'or name the provider in the path or in Model-Provider.'
 
@@ -112,10 +114,15 @@ end
 --- Looks at the first event of a stream: an error gets its real status.
 ---
 --- @return boolean go False when the client was answered.
-local function look(q)
+local function look(q, at)
   q.ex:events('sse', true)
   local kind, data = q.ex:next(HOLD_SECONDS)
-  local body = kind and json.decode(data)
+  if kind == nil and not q.ex:ended() then
+    local _, code, words = q.ex:ended()
+    refuse.request(q, refuse.transfer(at.upstream, code, words))
+    return false
+  end
+  local body = kind and #data <= ERROR_MAX and json.decode(data)
   local told = type(body) == 'table' and body.error
   if not told or told == json.null then
     told = type(body) == 'table' and body.type == 'error' and body
@@ -136,7 +143,7 @@ local function give(q, at, status)
     return sink.nonsense(q, at, 'a page: ' .. (ex:collect(1000) or ''):sub(1, 100))
   end
   local framing = framing_of(kind)
-  if framing == 'sse' and not look(q) then
+  if framing == 'sse' and not look(q, at) then
     return
   end
   ex:release()

@@ -37,6 +37,12 @@ void events_take(struct px_reply *reply, struct px_str bytes)
         reply_break(reply);
         return;
     }
+    if (reply->keep && reply->raw.len >= EVENT_MAX) {
+        reply->beyond = true;
+        reply_pause(reply);
+        reply_notify(reply, PX_REPLY_EVENT);
+        return;
+    }
     if (framing_feed(&reply->framing, bytes, on_event, reply)) {
         reply_break(reply);
         return;
@@ -66,7 +72,7 @@ bool px_reply_next(struct px_reply *reply, struct px_sse_event *event)
             px_buf_free(&reply->queue);
         }
         px_buf_reset(&reply->queue);
-        if (reply->way == WAY_EVENTS) {
+        if (reply->way == WAY_EVENTS && !reply->beyond) {
             reply_unpause(reply);
         }
         return false;

@@ -199,7 +199,8 @@ void px_reply_free(struct px_reply *reply)
 bool px_reply_wait(struct px_reply *reply, enum px_reply_what what)
 {
     bool come = reply->ended || (what == PX_REPLY_HEAD && reply->status) ||
-                (what == PX_REPLY_EVENT && reply->queue_at < reply->queue.len);
+                (what == PX_REPLY_EVENT &&
+                 (reply->beyond || reply->queue_at < reply->queue.len));
     reply->waiting = come ? 0 : what;
     return come;
 }
@@ -254,7 +255,7 @@ void px_reply_drop_body(struct px_reply *reply)
 static void choose(struct px_reply *reply, enum reply_way way)
 {
     struct px_buf held = reply->raw;
-    reply->raw = PX_BUF(EVENT_MAX);
+    reply->raw = PX_BUF(EVENT_MAX * 2);  // What is kept ends at the first, somewhere in a piece.
     reply->way = way;
     if (held.len) {
         take(reply, px_buf_str(&held));

@@ -43,6 +43,7 @@ struct px_reply {
     unsigned waiting;
     enum reply_way way;
     bool paused, ended, broken, truncated, keep;
+    bool beyond;  ///< No event within what may be kept: only a relay can pass it.
     int status;
     enum px_fetch_failure failure;
     char text[200];

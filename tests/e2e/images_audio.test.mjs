@@ -61,6 +61,16 @@ describe('images', () => {
   });
 });
 
+test('an image that is larger than what is looked at passes whole', async () => {
+  const large = { type: 'image_generation.completed', b64_json: 'A'.repeat(12_000_000) };
+  for (const events of [[large], [{ ...large, b64_json: 'AA' }, large]]) {
+    stage.oa.script({ pieces: events.map((one) => `data: ${JSON.stringify(one)}\n\n`) });
+    const seen = await collect(await client().images.generate({ model: 'painter', prompt: 'x',
+      stream: true }));
+    assert.deepEqual(seen.map((one) => one.b64_json.length), events.map((one) => one.b64_json.length));
+  }
+});
+
 describe('sound', () => {
   test('is spoken, whole and as events', async () => {
     const said = await client().audio.speech.create({ model: 'oa:tts-1', voice: 'alloy',
@@ -118,6 +128,17 @@ describe('sound', () => {
       await assert.rejects(client().audio.transcriptions.create({ model: 'ear', stream: true,
         file: await toFile(png(), 'a.mp3') }), (error) => {
         assert.deepEqual([error.status, error.error.message], [429, 'Slow down.']);
+        return true;
+      });
+    }
+  });
+
+  test('of which nothing is heard fails with a status', async () => {
+    for (const [pieces, finish] of [[[], 'cut'], [[], 'reset'], [[': hi\n\n', 'data: {"ty'], 'cut']]) {
+      stage.oa.script({ pieces, finish });
+      await assert.rejects(client().audio.transcriptions.create({ model: 'ear', stream: true,
+        file: await toFile(png(), 'a.mp3') }), (error) => {
+        assert.deepEqual([error.status, error.error.code], [502, 'upstream_cut']);
         return true;
       });
     }
