@@ -111,6 +111,21 @@ local function note(q, event)
   end
 end
 
+-- Strings of a list that are written at once: all that one event makes, but for what Responses says
+-- again at the end of a block, an item or the stream.
+local AT_ONCE = 6
+
+--- A long list waits for the client between its pieces.
+local function pass(ex, piece)
+  if type(piece) == 'table' and #piece > AT_ONCE then
+    for i = 1, #piece do
+      ex:write(piece[i])
+    end
+  else
+    ex:write(piece)
+  end
+end
+
 --- Writes events as a stream. Held until content, so that an error before it has a real status.
 ---
 --- @return fun(events: px.Event[]): boolean put Gives false when the stream is over.
@@ -145,7 +160,7 @@ local function stream_sink(q, ctx)
       end
       local piece = write(event)
       if piece then
-        ex:write(piece)
+        pass(ex, piece)
       end
       if not plain and event.kind == 'error' then
         over = true
@@ -193,7 +208,7 @@ local function stream_sink(q, ctx)
     if not over then
       local last = write(nil)
       if last then
-        ex:write(last)
+        pass(ex, last)
       end
     end
     ex:finish()

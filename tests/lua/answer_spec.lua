@@ -37,7 +37,8 @@ local function run(protocol, upstream, options)
   rules.finish()
   upstream.status = upstream.status or 200
   local ex = engine.exchange({}, upstream)
-  local messages = '"messages":[{"role":"user","content":"Hi"}],"max_tokens":9'
+  local messages = protocol == 'openai_responses' and '"input":"Hi"'
+    or '"messages":[{"role":"user","content":"Hi"}],"max_tokens":9'
   local text = ('{"model":"m","stream":%s,%s}'):format(tostring(options.stream or false), messages)
   local q = {
     ex = ex, op = { protocol = protocol, operation = 'chat' }, client = 'me', path = '/x',
@@ -105,6 +106,13 @@ describe('policy.answer converting', function()
     eq(true, ex.body:find('"text":"Hel"', 1, true) ~= nil)
     eq(true, ex.finished)
     eq('text/event-stream', (ex.answered['content-type']:match('^[%w/%-]+')))
+  end)
+
+  it('waits for the client between the long texts that Responses says again', function()
+    local ex = run('openai_responses', { headers = SSE, events = { EVENTS[1],
+      chunk({ content = ('x'):rep(100000) }), EVENTS[4], DONE } }, { stream = true })
+    eq(500, select(2, ex.body:gsub(('x'):rep(1000), '')))
+    assert(ex.longest < 102000, ex.longest)
   end)
 
   it('does not complete a stream that broke off', function()

@@ -78,6 +78,7 @@ end
 
 function Exchange:write(text)
   assert(self.status, 'written before the head')
+  self.longest = math.max(self.longest or 0, type(text) == 'table' and #table.concat(text) or #text)
   self.body = self.body .. (type(text) == 'table' and table.concat(text) or text)
 end
 
