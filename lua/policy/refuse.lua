@@ -112,7 +112,7 @@ end
 
 -- Where an upstream lives is the operator's business: the log has it.
 local function without_address(text)
-  return (text:gsub(' to %S+:%d+', ''):gsub('https?://%S+', '***'))
+  return (text:gsub(' to %S+:%d+', ''):gsub('https?://%S+', '***'):gsub('%S+:%d+', 'it'))
 end
 
 --- A transfer that failed before an answer came, as a failure.

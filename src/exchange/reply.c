@@ -199,8 +199,7 @@ void px_reply_free(struct px_reply *reply)
 bool px_reply_wait(struct px_reply *reply, enum px_reply_what what)
 {
     bool come = reply->ended || (what == PX_REPLY_HEAD && reply->status) ||
-                (what == PX_REPLY_EVENT &&
-                 (reply->beyond || reply->queue_at < reply->queue.len));
+                (what == PX_REPLY_EVENT && (reply->beyond || reply->queue_at < reply->queue.len));
     reply->waiting = come ? 0 : what;
     return come;
 }

@@ -74,6 +74,21 @@ describe('policy.refuse', function()
     eq('internal', refuse.transfer({ id = 'up' }, 'protocol', nil).code)
   end)
 
+  it('names no address of an upstream, wherever the words have it', function()
+    for words, want in pairs({
+      ['127.0.0.1:443 closed the connection before its answer']
+        = 'it closed the connection before its answer',
+      ['the proxy p.example:3128 did not connect to h.example:443: refused']
+        = 'the proxy it did not connect: refused',
+      ['[::1]:8080: a line in the head of the answer is too long']
+        = 'it: a line in the head of the answer is too long',
+      ['TLS with h.example:443 failed: handshake'] = 'TLS with it failed: handshake',
+    }) do
+      local message = refuse.transfer({ id = 'up' }, 'cut', words).message
+      eq('The upstream up ended its answer before it was complete: ' .. want, message)
+    end
+  end)
+
   it('keeps the upstream\'s own words and retry-after', function()
     local text = '{"type":"error","error":{"type":"overloaded_error","message":"Busy sk-secret"}}'
     local failure = refuse.read(route.protocol('anthropic'), 529, text, { ['retry-after'] = '7' },
