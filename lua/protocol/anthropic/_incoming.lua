@@ -25,7 +25,9 @@ local function source_of(block, path, kind, lost)
     out.url = read.text(source.url, path .. '.source.url')
       or bad(path .. '.source.url is missing', path .. '.source.url')
   elseif source.type == 'file' then
-    out.file, out.protocol = read.text(source.file_id, path .. '.source.file_id'), 'anthropic'
+    out.file = read.text(source.file_id, path .. '.source.file_id')
+      or bad(path .. '.source.file_id is missing', path .. '.source.file_id')
+    out.protocol = 'anthropic'
   elseif source.type == 'text' then
     out.text = read.text(source.data, path .. '.source.data') or ''
     out.media = 'text/plain'

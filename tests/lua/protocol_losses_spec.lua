@@ -1,0 +1,55 @@
+--- What a request loses on its way to another protocol is told, and nothing else is.
+
+local json = require('px.json')
+local kit = require('corpus_kit')
+local t = require('harness')
+
+local describe, it, eq = t.describe, t.it, t.eq
+
+--- Reads a request of one protocol and writes it for another.
+---
+--- @return table|string body What is refused, as text, where it is.
+--- @return string[] lost
+local function convert(from, to, text, more)
+  local lost, seen = {}, {}
+  local ctx = kit.context({ origin = to, stream = nil })
+  for key, value in pairs(more or {}) do
+    ctx[key] = value
+  end
+  function ctx.lost(path)
+    if not seen[path] then
+      seen[path], lost[#lost + 1] = true, path
+    end
+  end
+  local ok, body = pcall(function()
+    local request = kit.module(from, 'request').read(assert(json.decode(text)), ctx)
+    return json.decode(json.encode(kit.module(to, 'request').write(request, ctx)))
+  end)
+  if not ok then
+    return type(body) == 'table' and (body.param or '') .. ' | ' .. body.message or error(body, 0)
+  end
+  table.sort(lost)
+  return body, lost
+end
+
+local CHAT, RESPONSES, ANTHROPIC, GEMINI, OLLAMA =
+  'openai_chat', 'openai_responses', 'anthropic', 'gemini', 'ollama'
+
+local function anthropic(content, more)
+  return '{"model":"m","max_tokens":3000,"messages":[{"role":"user","content":[' .. content .. ']}]'
+    .. (more and ',' .. more or '') .. '}'
+end
+
+describe('a file of Anthropic', function()
+  it('that has no id is refused by its path', function()
+    for _, to in ipairs({ CHAT, RESPONSES, GEMINI, OLLAMA }) do
+      for _, kind in ipairs({ 'image', 'document' }) do
+        eq('messages[0].content[0].source.file_id | '
+          .. 'messages[0].content[0].source.file_id is missing',
+          (convert(ANTHROPIC, to, anthropic('{"type":"' .. kind .. '","source":{"type":"file"}}'))))
+      end
+    end
+  end)
+end)
+
+t.finish()
