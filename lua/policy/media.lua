@@ -227,6 +227,8 @@ local function fill(block, answer)
   elseif block.kind == 'audio' and not (kind and (kind:find('^audio/') or kind:find('^video/')))
   then
     return ('it is no sound (%s)'):format(kind or 'of no known type')
+  elseif block.kind == 'video' and not (kind and kind:find('^video/')) then
+    return ('it is no video (%s)'):format(kind or 'of no known type')
   end
   block.data, block.media, block.url = answer.body, kind, nil
 end

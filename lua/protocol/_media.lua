@@ -63,6 +63,15 @@ function M.sniff(media, data)
   return media == 'image/jpg' and 'image/jpeg' or media
 end
 
+--- The note that stands for what an upstream cannot take, with its address where it has one.
+---
+--- @param what string
+--- @param block px.Block
+--- @return string
+function M.omitted(what, block)
+  return '[' .. what .. ' omitted' .. (block.url and ': ' .. block.url or '') .. ']'
+end
+
 --- Tells of an image that a model made.
 ---
 --- @param events px.Event[]

@@ -263,7 +263,7 @@ local WANTS = {
   { 'gemini', { kind = 'image' }, {}, 'rather' },
   { 'gemini', { kind = 'image' }, { file_urls = true }, false },
   { 'gemini', { kind = 'image' }, { file_urls = false }, true },
-  { 'gemini', { kind = 'audio', url = 'https://www.youtube.com/watch' }, { file_urls = false },
+  { 'gemini', { kind = 'video', url = 'https://www.youtube.com/watch' }, { file_urls = false },
     false },
   { 'openai_chat', { kind = 'image' }, {}, false },
   { 'openai_chat', { kind = 'document' }, {}, true },

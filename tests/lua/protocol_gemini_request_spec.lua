@@ -98,7 +98,7 @@ describe('a Gemini request is read', function()
     for i, block in ipairs(turn.blocks) do
       kinds[i] = block.kind
     end
-    eq('text audio document document image document audio opaque opaque', table.concat(kinds, ' '))
+    eq('text audio document document image document video opaque opaque', table.concat(kinds, ' '))
     eq({ 'Hi', 'https://e.org/a.png', 'gs://b/c.pdf', 'gemini' }, { turn.blocks[3].text,
       turn.blocks[5].url, turn.blocks[6].file, turn.blocks[6].protocol })
   end)

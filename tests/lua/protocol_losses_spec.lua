@@ -40,6 +40,10 @@ local function anthropic(content, more)
     .. (more and ',' .. more or '') .. '}'
 end
 
+local function gemini(parts)
+  return '{"contents":[{"role":"user","parts":[' .. parts .. ']}]}'
+end
+
 describe('a file of Anthropic', function()
   it('that has no id is refused by its path', function()
     for _, to in ipairs({ CHAT, RESPONSES, GEMINI, OLLAMA }) do
@@ -49,6 +53,41 @@ describe('a file of Anthropic', function()
           (convert(ANTHROPIC, to, anthropic('{"type":"' .. kind .. '","source":{"type":"file"}}'))))
       end
     end
+  end)
+end)
+
+local VIDEO = '{"inlineData":{"mimeType":"video/mp4","data":"AAAA"}}'
+
+describe('a video', function()
+  it('becomes a note of a video where only Gemini would see it', function()
+    local asked = gemini('{"text":"Look"},' .. VIDEO)
+    local knows = { knowledge = { audio = true } }
+    local chat, lost = convert(GEMINI, CHAT, asked, knows)
+    eq({ '[video omitted]', 'messages.video' }, { chat.messages[1].content[2].text, lost[1] })
+    local responses, lost_too = convert(GEMINI, RESPONSES, asked, knows)
+    eq({ '[video omitted]', 'messages.video' },
+      { responses.input[1].content[2].text, lost_too[1] })
+    local ollama
+    ollama, lost = convert(GEMINI, OLLAMA, asked, knows)
+    eq({ 'Look\n[video omitted]', 'messages.video' }, { ollama.messages[1].content, lost[1] })
+    eq(nil, ollama.messages[1].images)
+    local claude
+    claude, lost = convert(GEMINI, ANTHROPIC, asked, knows)
+    eq({ '[video omitted]', 'messages.video' }, { claude.messages[1].content[2].text, lost[1] })
+  end)
+
+  it('tells its address in the note', function()
+    local asked = gemini('{"text":"Look"},{"fileData":{"fileUri":"https://youtu.be/x"}}')
+    local chat, lost = convert(GEMINI, CHAT, asked)
+    eq({ '[video omitted: https://youtu.be/x]', 'messages.video' },
+      { chat.messages[1].content[2].text, lost[1] })
+  end)
+
+  it('is refused by name where nothing stands beside it', function()
+    eq('messages | video input is not supported by this upstream',
+      (convert(GEMINI, ANTHROPIC, gemini(VIDEO))))
+    eq('messages | audio input is not supported by this upstream',
+      (convert(GEMINI, ANTHROPIC, gemini('{"inlineData":{"mimeType":"audio/wav","data":"AAAA"}}'))))
   end)
 end)
 

@@ -93,6 +93,11 @@ function make.audio(_, state)
   return omitted(state, 'audio')
 end
 
+function make.video(block, state)
+  state.lost('messages.video')
+  return text_block(media.omitted('video', block))
+end
+
 --- Arguments as the object that Anthropic asks for, exact to the letter where they are one.
 local function input_of(block)
   local args = block.args or ''
@@ -171,7 +176,7 @@ end
 local NO_CACHE = { thinking = true, redacted = true, opaque = true }
 
 local function write_blocks(turn, state)
-  local out, noted = {}, 0
+  local out, noted, heard = {}, 0, nil
   for _, block in ipairs(turn.blocks) do
     local made = make[block.kind](block, state)
     if made then
@@ -179,11 +184,13 @@ local function write_blocks(turn, state)
         made.cache_control = cache(state, block)
       end
       out[#out + 1] = made
-      noted = noted + (block.kind == 'audio' and 1 or 0)
+      if block.kind == 'audio' or block.kind == 'video' then
+        noted, heard = noted + 1, heard or block.kind
+      end
     end
   end
   if noted > 0 and noted == #out then
-    read.bad('audio input is not supported by this upstream', 'messages')
+    read.bad(heard .. ' input is not supported by this upstream', 'messages')
   end
   return out
 end

@@ -21,14 +21,11 @@ local PLAIN = { output = true, result = true, error = true }
 -- What only Gemini understands.
 local OPAQUE = { 'executableCode', 'codeExecutionResult', 'toolCall', 'toolResponse' }
 
---- The kind of block for a MIME type. Moving pictures are told as audio: what other protocols leave
---- out with a note.
+local KINDS = { image = 'image', audio = 'audio', video = 'video' }
+
+--- The kind of block for a MIME type.
 local function kind_of(mime)
-  local group = (mime or ''):match('^[^/]+')
-  if group == 'image' then
-    return 'image'
-  end
-  return (group == 'audio' or group == 'video') and 'audio' or 'document'
+  return KINDS[(mime or ''):lower():match('^[^/]+')] or 'document'
 end
 
 local function inline_of(value, path)
@@ -57,7 +54,7 @@ local function file_of(value, path)
     or bad(path .. '.fileUri is missing', path .. '.fileUri')
   local mime = read.text(get(value, 'mimeType'), path .. '.mimeType')
   local tube = uri:find('^https?://[%w.]*youtu')
-  local block = { kind = tube and 'audio' or kind_of(mime), media = mime }
+  local block = { kind = tube and 'video' or kind_of(mime), media = mime }
   local own = uri:find('generativelanguage.googleapis.com', 1, true)
   if uri:find('^https?://') and not own then
     block.url = uri

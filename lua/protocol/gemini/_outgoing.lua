@@ -21,7 +21,9 @@ local BY_ENDING = {
   heic = 'image/heic', pdf = 'application/pdf', mp3 = 'audio/mpeg', wav = 'audio/wav',
   mp4 = 'video/mp4', txt = 'text/plain',
 }
-local DEFAULT = { image = 'image/jpeg', document = 'application/pdf', audio = 'video/mp4' }
+local DEFAULT = {
+  image = 'image/jpeg', document = 'application/pdf', audio = 'audio/mpeg', video = 'video/mp4',
+}
 
 local function text_part(text)
   return json.object({ text = text })
@@ -29,8 +31,7 @@ end
 
 local function omitted(state, block, what)
   state.lost('messages.' .. what)
-  local where = block.url and ': ' .. block.url or ''
-  return text_part('[' .. what .. ' omitted' .. where .. ']')
+  return text_part(media.omitted(what, block))
 end
 
 local function inline(mime, data)
@@ -99,6 +100,13 @@ function make.audio(block, state)
     return file_part(block, state)
   end
   return inline(block.media or 'audio/wav', block.data)
+end
+
+function make.video(block, state)
+  if not block.data then
+    return file_part(block, state)
+  end
+  return inline(block.media or 'video/mp4', block.data)
 end
 
 function make.opaque(block, state)

@@ -22,9 +22,9 @@ local function add_text(parts, text)
   end
 end
 
-local function omit(parts, what, state, more)
+local function omit(parts, what, state, block)
   state.lost('messages.' .. what)
-  add_text(parts, '[' .. what .. ' omitted' .. (more and ': ' .. more or '') .. ']')
+  add_text(parts, media.omitted(what, block))
 end
 
 -- Block kind: what it adds to a message. Called with (parts, block, state).
@@ -46,7 +46,7 @@ function add.image(parts, block, state)
     state.lost('messages.detail')
   end
   if not block.data then
-    return omit(parts, 'image', state, block.url)
+    return omit(parts, 'image', state, block)
   end
   local kind = media.sniff(block.media, block.data)
   if not IMAGES[kind] then
@@ -61,14 +61,18 @@ function add.audio(parts, block, state)
     parts.images[#parts.images + 1] = block.data
     return
   end
-  omit(parts, 'audio', state)
+  omit(parts, 'audio', state, block)
+end
+
+function add.video(parts, block, state)
+  omit(parts, 'video', state, block)
 end
 
 function add.document(parts, block, state)
   if block.text then
     add_text(parts, block.title and block.title .. '\n\n' .. block.text or block.text)
   else
-    omit(parts, 'document', state, block.url)
+    omit(parts, 'document', state, block)
   end
 end
 

@@ -57,6 +57,11 @@ function part_of.audio(block, lost)
   return { type = 'input_audio', input_audio = { data = block.data, format = format } }
 end
 
+function part_of.video(block, lost)
+  lost('messages.video')
+  return text_part(media.omitted('video', block))
+end
+
 function part_of.document(block, lost)
   if block.text then
     if block.title then
@@ -70,7 +75,7 @@ function part_of.document(block, lost)
     return { type = 'file', file = { file_id = block.file } }
   end
   lost('messages.document')
-  return text_part('[document omitted' .. (block.url and ': ' .. block.url or '') .. ']')
+  return text_part(media.omitted('document', block))
 end
 
 --- Writes one part, its mark for caching aside.

@@ -58,6 +58,11 @@ function part_of.audio(block, lost)
   return { type = 'input_audio', input_audio = { data = block.data, format = format } }
 end
 
+function part_of.video(block, lost)
+  lost('messages.video')
+  return text_part(media.omitted('video', block))
+end
+
 function part_of.document(block, lost)
   if block.text then
     return text_part(block.title and block.title .. '\n\n' .. block.text or block.text)

@@ -139,11 +139,11 @@
 
 --- One block; `kind` says which members there are.
 --- @class px.Block
---- @field kind 'text'|'image'|'document'|'audio'|'tool_call'|'tool_result'|'thinking'|'redacted'|'refusal'|'opaque'
+--- @field kind 'text'|'image'|'document'|'audio'|'video'|'tool_call'|'tool_result'|'thinking'|'redacted'|'refusal'|'opaque'
 --- @field text? string text, thinking, refusal; a document that is plain text
 --- @field citations? table[] text
 --- @field cache? table Anthropic's cache_control, as it came
---- @field media? string image, document, audio: MIME type
+--- @field media? string image, document, audio, video: MIME type
 --- @field data? string ... base64
 --- @field url? string ... or a URL
 --- @field file? string ... or a file id
