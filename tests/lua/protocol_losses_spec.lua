@@ -91,4 +91,36 @@ describe('a video', function()
   end)
 end)
 
+describe('a document of Anthropic made of blocks', function()
+  local PICTURE = '{"type":"image","source":{"type":"base64","media_type":"image/png",'
+    .. '"data":"iVBORw0KGgo="}}'
+  local DOCUMENT = '{"type":"document","title":"T","source":{"type":"content","content":['
+    .. '{"type":"text","text":"a"},{"type":"text","text":"b"},' .. PICTURE
+    .. ',{"type":"text","text":"c"}]}}'
+
+  it('keeps its images between its texts', function()
+    local body, lost = convert(ANTHROPIC, CHAT, anthropic(DOCUMENT))
+    local parts = body.messages[1].content
+    eq({ 'T\n\na\n\nb', 'image_url', 'T\n\nc' },
+      { parts[1].text, parts[2].type, parts[3].text })
+    eq({ 3, 0 }, { #parts, #lost })
+    body = convert(ANTHROPIC, OLLAMA, anthropic(DOCUMENT))
+    eq({ 'T\n\na\n\nb\nT\n\nc', 'iVBORw0KGgo=' },
+      { body.messages[1].content, body.messages[1].images[1] })
+  end)
+
+  it('as a result of a search too', function()
+    local body, lost = convert(ANTHROPIC, CHAT, anthropic('{"type":"search_result","title":"T",'
+      .. '"source":"http://a","content":[{"type":"text","text":"a"},' .. PICTURE .. ']}'))
+    local parts = body.messages[1].content
+    eq({ 'T\n\nhttp://a\n\na', 'image_url', 0 }, { parts[1].text, parts[2].type, #lost })
+  end)
+
+  it('may be a mere text, and its mark counts once', function()
+    local body, lost = convert(ANTHROPIC, CHAT, anthropic('{"type":"document","source":'
+      .. '{"type":"content","content":"a"},"cache_control":{"type":"ephemeral"}}'))
+    eq({ 'a', 'messages.cache', 1 }, { body.messages[1].content, lost[1], #lost })
+  end)
+end)
+
 t.finish()

@@ -11,7 +11,7 @@ local bad, opt, null = read.bad, read.opt, json.null
 
 local read_blocks
 
-local function source_of(block, path, kind, lost)
+local function source_of(block, path, kind)
   local source = block.source
   if type(source) ~= 'table' then
     bad(path .. '.source must be an object', path .. '.source')
@@ -31,16 +31,42 @@ local function source_of(block, path, kind, lost)
   elseif source.type == 'text' then
     out.text = read.text(source.data, path .. '.source.data') or ''
     out.media = 'text/plain'
-  elseif source.type == 'content' then
-    local texts = {}
-    for _, inner in ipairs(read_blocks(source.content, path .. '.source.content', lost)) do
-      texts[#texts + 1] = inner.text
-    end
-    out.text, out.media = table.concat(texts, '\n\n'), 'text/plain'
   else
     bad(path .. '.source.type is unknown', path .. '.source.type')
   end
   return out
+end
+
+--- Documents of the texts among some blocks. What else there is stands between them, in its place.
+---
+--- @param title? string
+--- @param texts string[] What the first document begins with.
+--- @param blocks px.Block[]
+--- @return px.Block document
+--- @return px.Block[]? more What comes behind it.
+local function documents(title, texts, blocks)
+  local out = {}
+  local function close()
+    if #texts > 0 then
+      out[#out + 1] = {
+        kind = 'document', title = title, media = 'text/plain', text = table.concat(texts, '\n\n'),
+      }
+      texts = {}
+    end
+  end
+  for _, block in ipairs(blocks) do
+    if block.text and block.kind == 'text' then
+      texts[#texts + 1] = block.text
+    else
+      close()
+      out[#out + 1] = block
+    end
+  end
+  close()
+  if #out == 0 then
+    out[1] = { kind = 'document', title = title, media = 'text/plain', text = '' }
+  end
+  return table.remove(out, 1), out[1] and out
 end
 
 -- Only what Anthropic itself wrote may go back to it.
@@ -67,25 +93,22 @@ function block_of.text(block, path)
   return { kind = 'text', text = text, citations = own_citations(block.citations) }
 end
 
-function block_of.image(block, path, lost)
-  return source_of(block, path, 'image', lost)
+function block_of.image(block, path)
+  return source_of(block, path, 'image')
 end
 
 function block_of.document(block, path, lost)
-  return source_of(block, path, 'document', lost)
+  local source = read.maybe_table(block.source)
+  if source.type == 'content' then
+    return documents(read.maybe_text(block.title), {},
+      read_blocks(source.content, path .. '.source.content', lost))
+  end
+  return source_of(block, path, 'document')
 end
 
 function block_of.search_result(block, path, lost)
-  local texts = { read.maybe_text(block.source) }
-  for _, inner in ipairs(read_blocks(block.content, path .. '.content', lost)) do
-    texts[#texts + 1] = inner.text
-  end
-  return {
-    kind = 'document',
-    title = read.maybe_text(block.title),
-    media = 'text/plain',
-    text = table.concat(texts, '\n\n'),
-  }
+  return documents(read.maybe_text(block.title), { read.maybe_text(block.source) },
+    read_blocks(block.content, path .. '.content', lost))
 end
 
 function block_of.thinking(block, path)
@@ -174,15 +197,21 @@ function read_blocks(content, path, lost)
       bad(at .. '.type is missing', at .. '.type')
     end
     local make = block_of[block.type]
-    local made = make and make(block, at, lost)
-      or { kind = 'opaque', protocol = 'anthropic', json = block }
+    local made, more
     if make then
+      made, more = make(block, at, lost)
       read.unknown(block, KNOWN[block.type], 'request.messages.' .. block.type .. '.', lost)
+    else
+      made = { kind = 'opaque', protocol = 'anthropic', json = block }
     end
-    if made.kind ~= 'opaque' then
-      made.cache = opt(block.cache_control)
+    out[#out + 1] = made
+    for _, one in ipairs(more or read.NONE) do
+      out[#out + 1] = one
     end
-    out[i] = made
+    local last = out[#out]
+    if last.kind ~= 'opaque' then
+      last.cache = opt(block.cache_control) or last.cache
+    end
   end
   return out
 end
