@@ -123,4 +123,21 @@ describe('a document of Anthropic made of blocks', function()
   end)
 end)
 
+describe('a system prompt without a conversation', function()
+  local ASKED = '{"model":"m","messages":[{"role":"system","content":[{"type":"text","text":"S",'
+    .. '"cache_control":{"type":"ephemeral"}},{"type":"image_url","image_url":'
+    .. '{"url":"data:image/png;base64,iVBORw0KGgo="}}]}]}'
+
+  it('is the user\'s with all that it holds', function()
+    local body, lost = convert(CHAT, ANTHROPIC, ASKED)
+    local content = body.messages[1].content
+    eq({ 'S', 'ephemeral', 'image', 0 },
+      { content[1].text, content[1].cache_control.type, content[2].type, #lost })
+    body, lost = convert(CHAT, GEMINI, ASKED)
+    local parts = body.contents[1].parts
+    eq({ 'S', 'image/png', 'messages.cache' },
+      { parts[1].text, parts[2].inlineData.mimeType, table.concat(lost, ' ') })
+  end)
+end)
+
 t.finish()

@@ -409,14 +409,11 @@ local function write_rest(body, request, lost)
   end
 end
 
---- Only system text: it becomes the user's, since a conversation needs one.
+--- Only a system prompt: it becomes the user's, since a conversation needs one.
 local function write_prompt(body, request, state)
   if #request.turns == 0 then
-    local blocks = {}
-    for i, block in ipairs(request.system) do
-      blocks[i] = { kind = 'text', text = block.text }
-    end
-    body.messages = outgoing.messages({ turns = { { role = 'user', blocks = blocks } } }, state)
+    local turn = { role = 'user', blocks = request.system }
+    body.messages = outgoing.messages({ turns = { turn } }, state)
     return
   end
   body.system = outgoing.system(request.system or {}, state)

@@ -99,14 +99,10 @@ function M.read(body, ctx)
   return request
 end
 
---- Only system text: it becomes the user's, since a conversation needs one.
+--- Only a system prompt: it becomes the user's, since a conversation needs one.
 local function write_prompt(body, request, state)
   if #request.turns == 0 then
-    local blocks = {}
-    for i, block in ipairs(request.system) do
-      blocks[i] = { kind = 'text', text = block.text }
-    end
-    body.contents = outgoing.contents({ { role = 'user', blocks = blocks } }, state)
+    body.contents = outgoing.contents({ { role = 'user', blocks = request.system } }, state)
     return
   end
   body.systemInstruction = outgoing.system(request.system, state)
