@@ -140,4 +140,50 @@ describe('a system prompt without a conversation', function()
   end)
 end)
 
+describe('a turn that empties out', function()
+  local UPLOAD = anthropic('{"type":"container_upload","file_id":"f"}')
+
+  it('leaves a placeholder where nothing else is left', function()
+    for to, place in pairs({ [CHAT] = 'messages', [OLLAMA] = 'messages', [GEMINI] = 'contents',
+      [RESPONSES] = 'input' }) do
+      local body, lost = convert(ANTHROPIC, to, UPLOAD)
+      local list = body[place]
+      local content = list[1].content or list[1].parts
+      content = type(content) == 'table' and content[1].text or content
+      eq({ 1, 'user', '.', 'messages.opaque' },
+        { #list, list[1].role, content, table.concat(lost, ' ') })
+    end
+  end)
+
+  it('lets the user\'s turns beside it join', function()
+    local asked = '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"},'
+      .. '{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"}]},'
+      .. '{"role":"user","content":"b"}]}'
+    local body, lost = convert(ANTHROPIC, CHAT, asked)
+    eq({ 1, 'a', 'b', 'messages.thinking' }, { #body.messages, body.messages[1].content[1].text,
+      body.messages[1].content[2].text, table.concat(lost, ' ') })
+  end)
+end)
+
+describe('an image that a model made', function()
+  local ASKED = '{"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":['
+    .. '{"text":"b"},{"inlineData":{"mimeType":"image/png","data":"iVBORw0KGgo="}},'
+    .. '{"fileData":{"mimeType":"application/pdf","fileUri":"https://a/b.pdf"}}]},'
+    .. '{"role":"user","parts":[{"text":"c"}]}]}'
+
+  it('becomes a note where the assistant may not show one', function()
+    local body, lost = convert(GEMINI, CHAT, ASKED)
+    eq({ 'b[image omitted][document omitted: https://a/b.pdf]',
+      'messages.document messages.image' },
+      { body.messages[2].content, table.concat(lost, ' ') })
+    for to, place in pairs({ [RESPONSES] = 'input', [ANTHROPIC] = 'messages' }) do
+      body, lost = convert(GEMINI, to, ASKED)
+      local parts = body[place][2].content
+      eq({ 'b', '[image omitted]', '[document omitted: https://a/b.pdf]',
+        'messages.document messages.image' },
+        { parts[1].text, parts[2].text, parts[3].text, table.concat(lost, ' ') })
+    end
+  end)
+end)
+
 t.finish()

@@ -154,10 +154,10 @@ describe('a Responses request for Chat Completions:', function()
     eq('', lost)
   end)
 
-  it('hosted items are lost and named', function()
+  it('hosted items are lost and named, and what stands around them joins', function()
     local body, lost = items('openai_chat', USER .. ',{"type":"web_search_call","id":"ws_1"},'
       .. '{"type":"compaction","encrypted_content":"x"},' .. USER)
-    eq(2, #body.messages)
+    eq(1, #body.messages)
     eq('messages.opaque', lost)
   end)
 

@@ -173,19 +173,30 @@ function make.opaque(block, state)
   return nil
 end
 
+--- Media of an assistant turn, where Anthropic takes none: texts stay, for others there is a note.
+local function said_media(block, state)
+  if block.text then
+    return text_block(block.title and block.title .. '\n\n' .. block.text or block.text)
+  end
+  state.lost('messages.' .. block.kind)
+  return text_block(media.omitted(block.kind, block))
+end
+
 local NO_CACHE = { thinking = true, redacted = true, opaque = true }
 
 local function write_blocks(turn, state)
   local out, noted, heard = {}, 0, nil
   for _, block in ipairs(turn.blocks) do
-    local made = make[block.kind](block, state)
+    local kind = block.kind
+    local said = turn.role == 'assistant' and (kind == 'image' or kind == 'document')
+    local made = (said and said_media or make[kind])(block, state)
     if made then
-      if not NO_CACHE[block.kind] then
+      if not NO_CACHE[kind] then
         made.cache_control = cache(state, block)
       end
       out[#out + 1] = made
-      if block.kind == 'audio' or block.kind == 'video' then
-        noted, heard = noted + 1, heard or block.kind
+      if kind == 'audio' or kind == 'video' then
+        noted, heard = noted + 1, heard or kind
       end
     end
   end

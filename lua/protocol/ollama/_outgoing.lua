@@ -214,7 +214,7 @@ function M.write(request, ctx, lost)
     end
   end
   if #out == 0 then
-    read.bad('messages hold nothing that this upstream understands', 'messages')
+    out[1] = { role = 'user', content = '.' }
   end
   return json.array(out)
 end

@@ -137,8 +137,18 @@ local function tool_message(block, ctx, extra, lost, marks)
   }
 end
 
-local function write_user(out, turn, ctx, lost, marks)
-  local extra, parts = {}, {}
+--- An assistant turn of which nothing is left may leave two of the user's side by side: they join.
+local function parts_for_user(out, turn, gap)
+  local last = out[#out]
+  if not gap or not last or last.role ~= 'user' or last.name ~= turn.name then
+    return {}
+  end
+  out[#out] = nil
+  return type(last.content) == 'table' and last.content or { text_part(last.content) }
+end
+
+local function write_user(out, turn, gap, ctx, lost, marks)
+  local extra, parts = {}, parts_for_user(out, turn, gap)
   for _, block in ipairs(turn.blocks) do
     if block.kind == 'tool_result' then
       out[#out + 1] = tool_message(block, ctx, extra, lost, marks)
@@ -215,11 +225,12 @@ local function write_assistant(out, turn, ctx, lost)
       texts[#texts + 1] = part and part.text
       if part and not part.text then
         lost('messages.' .. block.kind)
+        texts[#texts + 1] = media.omitted(block.kind, block)
       end
     end
   end
   if #texts + #refusals + #calls == 0 then
-    return
+    return false
   end
   local message = {
     role = 'assistant',
@@ -234,6 +245,7 @@ local function write_assistant(out, turn, ctx, lost)
     message.reasoning_content = table.concat(state.thoughts)
   end
   out[#out + 1] = message
+  return true
 end
 
 local function write_system(out, blocks, role, marks)
@@ -252,14 +264,18 @@ function M.write(request, ctx, lost)
   local out, marks = {}, mark.start(ctx, lost)
   local role = ctx.knowledge and ctx.knowledge.developer and 'developer' or 'system'
   write_system(out, request.system, role, marks)
+  local gap = false
   for _, turn in ipairs(turns.repair(request.turns, lost)) do
     if turn.role == 'user' then
-      write_user(out, turn, ctx, lost, marks)
+      write_user(out, turn, gap, ctx, lost, marks)
     elseif turn.role == 'assistant' then
-      write_assistant(out, turn, ctx, lost)
+      gap = not write_assistant(out, turn, ctx, lost)
     else
       write_system(out, turn.blocks, role, marks)
     end
+  end
+  if #out == 0 then
+    out[1] = { role = 'user', content = '.' }
   end
   return json.array(out), mark.options(marks)
 end

@@ -225,7 +225,7 @@ local function write_assistant(state, turn)
         part.type = 'output_text'
       elseif part and part.type ~= 'refusal' then
         state.lost('messages.' .. block.kind)
-        part = nil
+        part = { type = 'output_text', text = media.omitted(block.kind, block) }
       end
       if part and open then
         table.insert(open.content, part)
