@@ -3,7 +3,8 @@
 --- Neighbouring turns of one role become one. Each tool call gets an id of its own and exactly one
 --- result, and results stand first in the turn right after their calls, in the order of the calls.
 --- A result is paired with the nearest call before it that has its id and no result yet, since ids
---- may come again in a later step. The turns that came in are left as they are.
+--- may come again in a later step. Of calls that share an id in one step the last one counts, unless
+--- each has a result of its own. The turns that came in are left as they are.
 
 local ids = require('protocol._ids')
 local json = require('px.json')
@@ -40,21 +41,61 @@ local function merge(turns, blank)
   return out
 end
 
---- Names the calls of one assistant turn. Of an id that comes twice in it the last call counts.
-local function take_calls(turn, state)
-  local last_at = {}
-  for i, block in ipairs(turn.blocks) do
-    if block.kind == 'tool_call' then
-      last_at[block.id or ''] = i
+--- Counts the results of an id up to the next assistant turn.
+local function count_results(turns, place, id)
+  local count = 0
+  for i = place + 1, #turns do
+    if turns[i].role == 'assistant' then
+      break
+    end
+    for _, block in ipairs(turns[i].blocks) do
+      count = count + (block.kind == 'tool_result' and block.id == id and 1 or 0)
     end
   end
+  return count
+end
+
+--- Tells whether calls of one id in one step are several calls: they differ, and each has a result.
+local function are_several(turns, place, calls)
+  local differ = false
+  for _, call in ipairs(calls) do
+    differ = differ or call.name ~= calls[1].name or call.args ~= calls[1].args
+  end
+  return differ and count_results(turns, place, calls[1].id) >= #calls
+end
+
+--- The calls of an assistant turn by their ids: lists of those that count. Of an id that comes
+--- twice the last call counts, unless they are several.
+local function calls_by_id(turns, place, lost)
+  local by_id = {}
+  for _, block in ipairs(turns[place].blocks) do
+    if block.kind == 'tool_call' then
+      local id = block.id or ''
+      by_id[id] = by_id[id] or {}
+      table.insert(by_id[id], block)
+    end
+  end
+  for id, calls in pairs(by_id) do
+    if #calls > 1 and id ~= '' and not are_several(turns, place, calls) then
+      by_id[id] = { calls[#calls] }
+      lost('messages.tool_call')
+    end
+  end
+  return by_id
+end
+
+--- Names the calls of one assistant turn.
+local function take_calls(turns, place, state, lost)
+  local turn = turns[place]
+  local by_id = calls_by_id(turns, place, lost)
   local blocks = {}
   turn.calls = {}
-  for i, block in ipairs(turn.blocks) do
+  for _, block in ipairs(turn.blocks) do
     local id = block.id or ''
+    local same = by_id[id]
     if block.kind ~= 'tool_call' then
       blocks[#blocks + 1] = block
-    elseif id == '' or last_at[id] == i then
+    elseif id == '' or #same > 1 or same[1] == block then
       local call = json.copy(block)
       local base = ids.call(id ~= '' and id or 'call ' .. state.count)
       call.id = base
@@ -64,7 +105,7 @@ local function take_calls(turn, state)
       end
       state.used[call.id] = true
       state.count = state.count + 1
-      local record = { call = call }
+      local record = { call = call, step = place, several = #same > 1 }
       state.calls[id] = state.calls[id] or {}
       table.insert(state.calls[id], record)
       table.insert(turn.calls, record)
@@ -88,6 +129,20 @@ local function orphan(block, blocks)
   blocks[#blocks + 1] = { kind = 'text', text = text }
 end
 
+--- The call that a result belongs to: the last one of its id that has no result yet, or has it of
+--- the same turn. Of several calls in one step it is the first without a result.
+local function record_of(records, place)
+  local found
+  for _, record in ipairs(records) do
+    local free = not record.result or record.place == place
+    local later = found and found.several and found.step == record.step and not found.result
+    if free and not later then
+      found = record
+    end
+  end
+  return found
+end
+
 --- Gives each result of a user turn to its call; what is left stays in the turn.
 local function take_results(turn, place, state, lost)
   local blocks = {}
@@ -95,13 +150,11 @@ local function take_results(turn, place, state, lost)
     if block.kind ~= 'tool_result' then
       blocks[#blocks + 1] = block
     else
-      local found
-      for _, record in ipairs(state.calls[block.id or ''] or {}) do
-        if not record.result or record.place == place then
-          found = record
-        end
-      end
+      local found = record_of(state.calls[block.id or ''] or {}, place)
       if found then
+        if found.result then
+          lost('messages.tool_result')
+        end
         local result = json.copy(block)
         result.id, result.name = found.call.id, found.call.name
         found.result, found.place = result, place
@@ -186,7 +239,7 @@ function M.repair(turns, lost, blank)
   local merged = merge(turns, blank)
   for place, turn in ipairs(merged) do
     if turn.role == 'assistant' then
-      take_calls(turn, state)
+      take_calls(merged, place, state, lost)
     elseif turn.role == 'user' then
       take_results(turn, place, state, lost)
     end

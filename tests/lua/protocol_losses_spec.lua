@@ -186,4 +186,49 @@ describe('an image that a model made', function()
   end)
 end)
 
+describe('calls of one step that have one id', function()
+  local function asked(args, results)
+    local out = {}
+    for i, text in ipairs(results) do
+      out[i] = '{"role":"tool","tool_call_id":"call_0","content":"' .. text .. '"}'
+    end
+    return '{"model":"m","messages":[{"role":"user","content":"a"},{"role":"assistant",'
+      .. '"tool_calls":[{"id":"call_0","type":"function","function":{"name":"f","arguments":"{}"}},'
+      .. '{"id":"call_0","type":"function","function":{"name":"g","arguments":"' .. args .. '"}}]},'
+      .. table.concat(out, ',') .. ',{"role":"assistant","tool_calls":[{"id":"call_0","type":'
+      .. '"function","function":{"name":"h","arguments":"{}"}}]},'
+      .. '{"role":"tool","tool_call_id":"call_0","content":"H"}]}'
+  end
+
+  local function told(body)
+    local out = {}
+    for _, message in ipairs(body.messages) do
+      for _, block in ipairs(type(message.content) == 'table' and message.content or {}) do
+        if block.type ~= 'text' then
+          out[#out + 1] = (block.name or block.content) .. '=' .. (block.id or block.tool_use_id)
+        end
+      end
+    end
+    return table.concat(out, ' ')
+  end
+
+  it('are several calls where they differ and each has a result', function()
+    local body, lost = convert(CHAT, ANTHROPIC, asked('{}', { 'F', 'G' }))
+    eq('f=call_0 g=call_0_2 F=call_0 G=call_0_2 h=call_0_3 H=call_0_3', told(body))
+    eq(0, #lost)
+  end)
+
+  it('are the last call where there is one result, and that is told', function()
+    local body, lost = convert(CHAT, ANTHROPIC, asked('{}', { 'G' }))
+    eq('g=call_0 G=call_0 h=call_0_2 H=call_0_2', told(body))
+    eq('messages.tool_call', table.concat(lost, ' '))
+  end)
+
+  it('are one call where they say the same, and that is told', function()
+    local body, lost = convert(CHAT, ANTHROPIC, (asked('{}', { 'F', 'G' }):gsub('"g"', '"f"')))
+    eq('f=call_0 G=call_0 h=call_0_2 H=call_0_2', told(body))
+    eq('messages.tool_call messages.tool_result', table.concat(lost, ' '))
+  end)
+end)
+
 t.finish()
