@@ -39,13 +39,37 @@ local function add_required(counts, schema)
   end
 end
 
--- Merges the alternatives under `keyword` into the root itself.
+-- What a part of `allOf` may say and be merged as a whole.
+local MERGES = { type = true, properties = true, required = true, description = true, title = true }
+
+--- Tells whether merging a list of alternatives takes something from it.
+local function loses(root, keyword, list)
+  if keyword ~= 'allOf' then
+    return #list > 1
+  end
+  for _, item in ipairs(list) do
+    for name in pairs(is_object(item) and item or {}) do
+      if not MERGES[name] then
+        return true
+      end
+    end
+    for name in pairs(is_object(item) and is_object(item.properties) and item.properties or {}) do
+      if root.properties[name] ~= nil then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+-- Merges the alternatives under `keyword` into the root itself. Tells whether something is lost.
 local function flatten(root, keyword)
   local list = root[keyword]
   root[keyword] = nil
   if type(list) ~= 'table' then
-    return
+    return false
   end
+  local changed = loses(root, keyword, list)
   local counts = json.object({})
   for _, item in ipairs(list) do
     if is_object(item) then
@@ -67,36 +91,7 @@ local function flatten(root, keyword)
     end
   end
   root.required = #required > 0 and json.array(required) or nil
-end
-
---- A tool's schema whose root is an object without alternatives.
----
---- @param schema? table
---- @return table
-function M.root(schema)
-  if type(schema) ~= 'table' or is_list(schema) or next(schema) == nil then
-    return M.empty()
-  end
-  local mixed = schema.anyOf or schema.oneOf or schema.allOf
-  if schema.type == 'object' and not mixed then
-    return schema
-  end
-  local root = copy(schema)
-  root.type = 'object'
-  if not is_object(root.properties) then
-    root.properties = json.object({})
-  end
-  if mixed then
-    for _, keyword in ipairs({ 'allOf', 'anyOf', 'oneOf' }) do
-      flatten(root, keyword)
-    end
-  end
-  return root
-end
-
-local function note(schema, text)
-  local old = type(schema.description) == 'string' and schema.description .. ' ' or ''
-  schema.description = old .. '(' .. text .. ')'
+  return changed
 end
 
 local function has_type(schema, name)
@@ -111,47 +106,100 @@ local function has_type(schema, name)
   return kind == name
 end
 
-local function close(schema)
+--- A tool's schema whose root is an object without alternatives.
+---
+--- @param schema? table
+--- @return table
+--- @return boolean? changed It does not say all that the given one says.
+function M.root(schema)
+  if type(schema) ~= 'table' or is_list(schema) or next(schema) == nil then
+    return M.empty()
+  end
+  local mixed = schema.anyOf or schema.oneOf or schema.allOf
+  if schema.type == 'object' and not mixed then
+    return schema
+  end
+  local root = copy(schema)
+  local changed = root.type ~= nil and not has_type(root, 'object')
+  root.type = 'object'
+  if not is_object(root.properties) then
+    root.properties = json.object({})
+  end
+  if mixed then
+    for _, keyword in ipairs({ 'allOf', 'anyOf', 'oneOf' }) do
+      changed = flatten(root, keyword) or changed
+    end
+  end
+  return root, changed
+end
+
+local function note(state, schema, text)
+  state.changed = true
+  local old = type(schema.description) == 'string' and schema.description .. ' ' or ''
+  schema.description = old .. '(' .. text .. ')'
+end
+
+local function close(schema, state)
   if type(schema) ~= 'table' then
     return
   end
   for _, keyword in ipairs(REFUSED) do
     local value = schema[keyword]
     if value ~= nil and not (keyword == 'minItems' and (value == 0 or value == 1)) then
-      note(schema, keyword .. ': ' .. json.encode(value))
+      note(state, schema, keyword .. ': ' .. json.encode(value))
       schema[keyword] = nil
     end
   end
   if schema.format and not FORMATS[schema.format] then
-    note(schema, 'format: ' .. json.encode(schema.format))
+    note(state, schema, 'format: ' .. json.encode(schema.format))
     schema.format = nil
   end
   if schema.oneOf and not schema.anyOf then
     schema.anyOf, schema.oneOf = schema.oneOf, nil
   end
   if has_type(schema, 'object') or schema.properties then
+    local more = schema.additionalProperties
+    if more then
+      note(state, schema, 'additionalProperties: ' .. json.encode(more))
+    end
     schema.additionalProperties = false
   end
   for _, keyword in ipairs(MAPS) do
     for _, inner in pairs(type(schema[keyword]) == 'table' and schema[keyword] or {}) do
-      close(inner)
+      close(inner, state)
     end
   end
   for _, keyword in ipairs(LISTS) do
     for _, inner in ipairs(type(schema[keyword]) == 'table' and schema[keyword] or {}) do
-      close(inner)
+      close(inner, state)
     end
   end
-  close(schema.items)
+  close(schema.items, state)
 end
 
 --- A schema for Anthropic's structured output: closed objects, refused keywords described.
 ---
 --- @param schema table
 --- @return table
+--- @return boolean changed Something could only be told in words.
 function M.closed(schema)
+  local out, state = copy(schema), { changed = false }
+  close(out, state)
+  return out, state.changed
+end
+
+--- The schema of a format for answers, with what the format is for in its description.
+---
+--- @param format table
+--- @return table
+function M.of_format(format)
+  local schema, text = format.schema, format.description
+  if not text or text == '' then
+    return schema
+  end
   local out = copy(schema)
-  close(out)
+  local old = read.maybe_text(out.description)
+  out.description = text .. (old and '\n' .. old or '')
   return out
 end
 

@@ -3,8 +3,8 @@
 --- Neighbouring turns of one role become one. Each tool call gets an id of its own and exactly one
 --- result, and results stand first in the turn right after their calls, in the order of the calls.
 --- A result is paired with the nearest call before it that has its id and no result yet, since ids
---- may come again in a later step. Of calls that share an id in one step the last one counts, unless
---- each has a result of its own. The turns that came in are left as they are.
+--- may come again in a later step. Of calls that share an id in one step the last one counts,
+--- unless each has a result of its own. The turns that came in are left as they are.
 
 local ids = require('protocol._ids')
 local json = require('px.json')

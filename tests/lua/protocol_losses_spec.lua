@@ -231,4 +231,86 @@ describe('calls of one step that have one id', function()
   end)
 end)
 
+describe('a schema', function()
+  local function tool(schema, strict)
+    return '{"model":"m","messages":[{"role":"user","content":"a"}],"tools":[{"type":"function",'
+      .. '"function":{"name":"f","description":"d","parameters":' .. schema
+      .. (strict and ',"strict":true' or '') .. '}}]}'
+  end
+  local function format(schema, more)
+    return '{"model":"m","messages":[{"role":"user","content":"a"}],"response_format":{"type":'
+      .. '"json_schema","json_schema":{"name":"n","schema":' .. schema .. (more or '') .. '}}}'
+  end
+  local PLAIN = '{"type":"object","properties":{"a":{"type":"string","description":"A"},'
+    .. '"b":{"type":"array","items":{"type":"integer"}},"c":{"anyOf":[{"type":"number"},'
+    .. '{"type":"null"}]}},"required":["a"],"additionalProperties":false}'
+  local KNOWS = { knowledge = { output_format = true } }
+
+  it('of which nothing is taken loses nothing', function()
+    for _, to in ipairs({ ANTHROPIC, GEMINI, OLLAMA }) do
+      local _, lost = convert(CHAT, to, tool(PLAIN, to == ANTHROPIC), KNOWS)
+      eq('', table.concat(lost, ' '))
+      _, lost = convert(CHAT, to, format(PLAIN, ',"strict":true'), KNOWS)
+      eq('', table.concat(lost, ' '))
+    end
+  end)
+
+  -- Schema; protocols whose tools cannot say it but in words.
+  local TAKEN = {
+    { '{"type":"object","properties":{"a":{"type":"integer","multipleOf":2}}}',
+      { ANTHROPIC, GEMINI, OLLAMA } },
+    { '{"type":"object","properties":{"a":{"type":"integer","minimum":2}}}',
+      { ANTHROPIC, OLLAMA } },
+    { '{"type":"object","properties":{"a":{"type":"object","additionalProperties":'
+      .. '{"type":"string"}}}}', { ANTHROPIC, GEMINI, OLLAMA } },
+    { '{"type":"object","additionalProperties":{"type":"string"}}',
+      { ANTHROPIC, GEMINI, OLLAMA } },
+    { '{"type":"object","properties":{"a":{"type":"array","prefixItems":[{"type":"string"},'
+      .. '{"type":"integer"}]}}}', { GEMINI, OLLAMA } },
+    { '{"type":"object","properties":{"a":{"$ref":"#/$defs/n"}},"$defs":{"n":{"type":"object",'
+      .. '"properties":{"n":{"$ref":"#/$defs/n"}}}}}', { GEMINI } },
+    { '{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},'
+      .. '{"type":"object","properties":{"b":{"type":"string"}},"required":["b"]}]}',
+      { ANTHROPIC } },
+  }
+
+  it('of a tool whose words move into the description is told as lost', function()
+    for _, case in ipairs(TAKEN) do
+      for _, to in ipairs(case[2]) do
+        local _, lost = convert(CHAT, to, tool(case[1], to == ANTHROPIC), KNOWS)
+        eq({ 'tools.schema', to, case[1] }, { table.concat(lost, ' '), to, case[1] })
+      end
+    end
+  end)
+
+  it('of an answer whose words move into the description is told as lost', function()
+    for _, to in ipairs({ ANTHROPIC, GEMINI }) do
+      local _, lost = convert(CHAT, to, format(TAKEN[1][1]), KNOWS)
+      eq('params.response_format', table.concat(lost, ' '))
+    end
+  end)
+
+  it('that is a map is described to Gemini, which has no word for it', function()
+    local body = convert(CHAT, GEMINI, tool(TAKEN[4][1]))
+    local made = body.tools[1].functionDeclarations[1]
+    eq({ 'd (parameters: (additionalProperties: {"type":"string"}))' }, { made.description })
+    eq(nil, made.parameters)
+    body = convert(CHAT, GEMINI, tool(TAKEN[3][1]))
+    eq('(additionalProperties: {"type":"string"})',
+      body.tools[1].functionDeclarations[1].parameters.properties.a.description)
+    local _, lost = convert(CHAT, GEMINI, tool(TAKEN[4][1]), { knowledge = { json_schema = true } })
+    eq(0, #lost)
+  end)
+
+  it('of an answer takes along what the format is for', function()
+    local asked = format('{"type":"object","properties":{"a":{"type":"string"}},"description":"D"}',
+      ',"description":"F"')
+    local claude = convert(CHAT, ANTHROPIC, asked, KNOWS)
+    local gem = convert(CHAT, GEMINI, asked)
+    local ollama = convert(CHAT, OLLAMA, asked)
+    eq({ 'F\nD', 'F\nD', 'F\nD' }, { claude.output_config.format.schema.description,
+      gem.generationConfig.responseSchema.description, ollama.format.description })
+  end)
+end)
+
 t.finish()

@@ -123,7 +123,7 @@ local TO_CLAUDE = {
     .. '"a":{"type":"string"}}}}}', { output_format = true }, 'output_config',
     '{"format":{"schema":{"type":"object","properties":{"z":{"type":"integer",'
     .. '"description":"(minimum: 1)"},"a":{"type":"string"}},"additionalProperties":false},'
-    .. '"type":"json_schema"}}', '' },
+    .. '"type":"json_schema"}}', 'params.response_format' },
   { 'a schema by a forced tool', ',"response_format":{"type":"json_schema","json_schema":'
     .. '{"name":"n","schema":{"type":"object","properties":{}}}}', {}, 'tool_choice',
     '{"disable_parallel_tool_use":true,"name":"json_response","type":"tool"}', '' },
@@ -138,7 +138,7 @@ local TO_CLAUDE = {
     .. '"parameters":{"anyOf":[{"properties":{"a":{"type":"string"}},"required":["a"]},'
     .. '{"properties":{"b":{"type":"string"}},"required":["a","b"]}]}}}]', {}, 'tools',
     '[{"input_schema":{"properties":{"a":{"type":"string"},"b":{"type":"string"}},'
-    .. '"required":["a"],"type":"object"},"name":"f"}]', '' },
+    .. '"required":["a"],"type":"object"},"name":"f"}]', 'tools.schema' },
   { 'a custom tool becomes a function', ',"tools":[{"type":"custom","custom":{"name":"c"}}]', {},
     'tools', '[{"input_schema":{"properties":{"input":{"type":"string"}},"required":["input"],'
     .. '"type":"object"},"name":"c"}]', '' },

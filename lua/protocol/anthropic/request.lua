@@ -217,10 +217,18 @@ local function write_tool(tool, state)
     state.lost('tools.strict')
     strict = nil
   end
+  local input, changed = schema.root(tool.schema)
+  local closed = false
+  if strict then
+    input, closed = schema.closed(input)
+  end
+  if changed or closed then
+    state.lost('tools.schema')
+  end
   return {
     name = name,
     description = tool.description,
-    input_schema = strict and schema.closed(schema.root(tool.schema)) or schema.root(tool.schema),
+    input_schema = input,
     strict = strict or nil,
   }
 end
@@ -319,17 +327,25 @@ local function write_format(body, request, state)
     return
   elseif format.kind == 'schema' and format.schema and state.knowledge.output_format then
     body.output_config = body.output_config or {}
-    body.output_config.format = { type = 'json_schema', schema = schema.closed(format.schema) }
+    local closed, changed = schema.closed(schema.of_format(format))
+    if changed then
+      state.lost('params.response_format')
+    end
+    body.output_config.format = { type = 'json_schema', schema = closed }
     return
   end
   local thinks = body.thinking and body.thinking.type ~= 'disabled'
   local free = not body.tools and not thinks and state.knowledge.thinking ~= 'always'
   if format.kind == 'schema' and format.schema and free and format.schema.type == 'object' then
     state.ctx.format_tool = JSON_TOOL
+    local input, changed = schema.root(format.schema)
+    if changed then
+      state.lost('params.response_format')
+    end
     body.tools = { {
       name = JSON_TOOL,
       description = format.description or 'Gives the answer. It must be called exactly once.',
-      input_schema = schema.root(format.schema),
+      input_schema = input,
     } }
     body.tool_choice = { type = 'tool', name = JSON_TOOL, disable_parallel_tool_use = true }
     return
@@ -337,7 +353,7 @@ local function write_format(body, request, state)
   state.lost('params.response_format')
   if format.kind == 'schema' and format.schema then
     instruct(body, 'Answer with one JSON value only, without a code fence or any other text. It '
-      .. 'must match this JSON Schema:\n' .. json.encode(format.schema))
+      .. 'must match this JSON Schema:\n' .. json.encode(schema.of_format(format)))
   else
     instruct(body, 'Answer with one JSON object only, without a code fence or any other text.')
   end

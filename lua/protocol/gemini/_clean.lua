@@ -354,6 +354,10 @@ local function plain(schema, state, depth)
       note(state, out, name .. ': ' .. json.encode(schema[name]))
     end
   end
+  local more = schema.additionalProperties
+  if is_object(more) and next(more) ~= nil then
+    note(state, out, 'additionalProperties: ' .. json.encode(more))
+  end
   if kind == 'object' then
     object_of(schema, out, state, depth)
   elseif kind == 'array' then
@@ -374,6 +378,7 @@ function clean(schema, state, depth)
   local whole, entered, told = expand(schema, state)
   local out
   if not whole then
+    state.notes = true
     out = json.object({ type = 'OBJECT', description = read.maybe_text(told) })
   else
     local list, word, nullable = alternatives(whole)
@@ -395,7 +400,7 @@ function M.clean(schema)
   return out, state.notes
 end
 
---- Tells whether a schema names no property: Gemini wants such parameters left out.
+--- Tells whether a schema asks for no property: Gemini wants such parameters left out.
 ---
 --- @param schema? table
 --- @return boolean
@@ -405,7 +410,8 @@ function M.is_empty(schema)
   end
   local mixed = schema.anyOf or schema.oneOf or schema.allOf or schema['$ref']
   local properties = schema.properties
-  return not mixed and (type(properties) ~= 'table' or next(properties) == nil)
+  local open = schema.additionalProperties or schema.patternProperties
+  return not mixed and not open and (type(properties) ~= 'table' or next(properties) == nil)
     and (schema.type == nil or schema.type == 'object' or schema.type == 'OBJECT')
 end
 

@@ -7,6 +7,7 @@ local logprobs = require('protocol._logprobs')
 local names = require('protocol.gemini._names')
 local read = require('protocol._read')
 local schema = require('protocol.gemini._schema')
+local schemas = require('protocol._schema')
 
 local M = {}
 
@@ -231,14 +232,14 @@ local function write_format(body, config, request, knowledge, lost)
     local ask = 'Give the final answer as one JSON value only, without a code fence or any other '
       .. 'text.'
     instruct(body, wants and ask .. ' It must match this JSON Schema:\n'
-      .. json.encode(format.schema) or ask)
+      .. json.encode(schemas.of_format(format)) or ask)
     return
   end
   config.responseMimeType = 'application/json'
   if wants and knowledge.json_schema then
-    config.responseJsonSchema = format.schema
+    config.responseJsonSchema = schemas.of_format(format)
   elseif wants then
-    local made, changed = clean.clean(format.schema)
+    local made, changed = clean.clean(schemas.of_format(format))
     if changed then
       lost('params.response_format')
     end

@@ -119,16 +119,21 @@ function M.name(ctx, name)
 end
 
 local function set_parameters(out, parameters, knowledge, lost)
-  local open = type(parameters) == 'table' and parameters.additionalProperties
-  if knowledge.json_schema and (not clean.is_empty(parameters) or open) then
+  if clean.is_empty(parameters) then
+    return
+  elseif knowledge.json_schema then
     out.parametersJsonSchema = parameters
-  elseif not clean.is_empty(parameters) then
-    local made, changed = clean.clean(parameters)
-    if changed then
-      lost('tools.schema')
-    end
+    return
+  end
+  local made, changed = clean.clean(parameters)
+  if changed then
+    lost('tools.schema')
+  end
+  if made.type ~= 'OBJECT' or made.properties then
+    out.parameters = made
+  elseif changed and made.description then
     -- An object without properties is refused there.
-    out.parameters = made.type ~= 'OBJECT' and made or made.properties and made or nil
+    out.description = out.description .. ' (parameters: ' .. made.description .. ')'
   end
 end
 

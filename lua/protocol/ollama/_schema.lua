@@ -15,9 +15,10 @@ local DEPTH_MAX = 32
 -- Keywords that constrain a value: they move into the description.
 local TOLD = {}
 for name in ([[
-  additionalProperties const default exclusiveMaximum exclusiveMinimum format maxItems maxLength
-  maxProperties maximum minItems minLength minProperties minimum multipleOf not pattern
-  patternProperties propertyNames uniqueItems
+  additionalProperties const contains default dependentRequired else exclusiveMaximum
+  exclusiveMinimum format if items maxItems maxLength maxProperties maximum minItems minLength
+  minProperties minimum multipleOf not pattern patternProperties prefixItems propertyNames then
+  uniqueItems
 ]]):gmatch('%S+') do
   TOLD[#TOLD + 1] = name
 end
@@ -26,23 +27,24 @@ end
 local HARMLESS = {
   additionalProperties = function(value) return type(value) ~= 'table' or next(value) == nil end,
   const = function() return true end, -- It becomes an enumeration of one.
+  items = function(value) return type(value) ~= 'table' or is_object(value) end,
   minItems = function(value) return value == 0 end,
 }
 
 local clean
 
 -- The order of members stays, since models write arguments in it.
-local function map_of(value, depth)
+local function map_of(value, depth, state)
   for _, name in ipairs(json.keys(value)) do
-    value[name] = clean(value[name], depth)
+    value[name] = clean(value[name], depth, state)
   end
   return value
 end
 
-local function list_of(value, depth)
+local function list_of(value, depth, state)
   local out = json.array({})
   for i, item in ipairs(value) do
-    out[i] = clean(item, depth)
+    out[i] = clean(item, depth, state)
   end
   return out
 end
@@ -57,7 +59,7 @@ local function texts_of(value)
   return out
 end
 
-local function description_of(schema)
+local function description_of(schema, state)
   local notes = {}
   for _, name in ipairs(TOLD) do
     local value, harmless = schema[name], HARMLESS[name]
@@ -69,6 +71,7 @@ local function description_of(schema)
   if #notes == 0 then
     return text
   end
+  state.changed = true
   return (text and text .. ' ' or '') .. '(' .. table.concat(notes, ', ') .. ')'
 end
 
@@ -115,9 +118,11 @@ end
 
 --- @param schema any
 --- @param depth integer
+--- @param state table
 --- @return table
-function clean(schema, depth)
+function clean(schema, depth, state)
   if not is_object(schema) or depth > DEPTH_MAX then
+    state.changed = state.changed or depth > DEPTH_MAX
     return json.object({})
   end
   schema = merged(schema)
@@ -128,26 +133,26 @@ function clean(schema, depth)
   elseif type(kind) == 'table' and is_list(kind) then
     out.type = texts_of(kind)
   end
-  out.description = description_of(schema)
+  out.description = description_of(schema, state)
   if type(schema.enum) == 'table' and is_list(schema.enum) then
     out.enum = schema.enum
   elseif schema.const ~= nil then
     out.enum = json.array({ schema.const })
   end
   if is_object(schema.properties) then
-    out.properties = map_of(schema.properties, depth + 1)
+    out.properties = map_of(schema.properties, depth + 1, state)
   end
   if type(schema.required) == 'table' and is_list(schema.required) then
     out.required = texts_of(schema.required)
   end
   if is_object(schema.items) then
-    out.items = clean(schema.items, depth + 1)
+    out.items = clean(schema.items, depth + 1, state)
   end
   local either = alternatives(schema)
-  out.anyOf = either and list_of(either, depth + 1) or nil
+  out.anyOf = either and list_of(either, depth + 1, state) or nil
   local defs = is_object(schema['$defs']) and schema['$defs'] or schema.definitions
   if is_object(defs) then
-    out['$defs'] = map_of(defs, depth + 1)
+    out['$defs'] = map_of(defs, depth + 1, state)
   end
   local ref = read.maybe_text(schema['$ref'])
   out['$ref'] = ref and ref:gsub('^#/definitions/', '#/$defs/') or nil
@@ -158,12 +163,15 @@ end
 ---
 --- @param schema? table
 --- @return table
+--- @return boolean changed Something could only be told in words.
 function M.tool(schema)
+  local state = { changed = false }
   -- What is cleaned is a copy.
-  local out = clean(schema and json.decode(json.encode(schema)), 0)
+  local out = clean(schema and json.decode(json.encode(schema)), 0, state)
+  state.changed = state.changed or (type(out.type) == 'string' and out.type ~= 'object')
   out.type = 'object'
   out.properties = out.properties or json.object({})
-  return out
+  return out, state.changed
 end
 
 return M

@@ -12,6 +12,7 @@ local outgoing = require('protocol.ollama._outgoing')
 local read = require('protocol._read')
 local reply = require('protocol.ollama.reply')
 local schema = require('protocol.ollama._schema')
+local schemas = require('protocol._schema')
 
 -- Documents that are text: others are nothing to it, even whole.
 local TEXTS = {
@@ -248,12 +249,19 @@ local function write_tool(tool, ctx, lost)
   if tool.custom then
     custom.note(ctx, tool)
   end
+  local parameters, changed = custom.SCHEMA, false
+  if not tool.custom then
+    parameters, changed = schema.tool(tool.schema)
+  end
+  if changed then
+    lost('tools.schema')
+  end
   return {
     type = 'function',
     ['function'] = {
       name = tool.name,
       description = tool.custom and custom.description(tool) or tool.description,
-      parameters = tool.custom and custom.SCHEMA or schema.tool(tool.schema),
+      parameters = parameters,
     },
   }
 end
@@ -274,7 +282,7 @@ local function write_format(request)
   if not format then
     return nil
   end
-  return format.kind == 'schema' and format.schema or 'json'
+  return format.kind == 'schema' and format.schema and schemas.of_format(format) or 'json'
 end
 
 --- Models that do not think refuse to be told to, so only those are told that are known to.
