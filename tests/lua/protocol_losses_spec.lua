@@ -313,4 +313,40 @@ describe('a schema', function()
   end)
 end)
 
+describe('a wish of Anthropic for thinking', function()
+  -- What is asked; protocol; member that says what is written, and its value; losses.
+  local CASES = {
+    { '"thinking":{"type":"enabled","budget_tokens":9000}', GEMINI,
+      { thinkingBudget = 2999, includeThoughts = true }, 'params.reasoning' },
+    { '"thinking":{"type":"enabled","budget_tokens":2000}', GEMINI,
+      { thinkingBudget = 2000, includeThoughts = true }, '' },
+    { '"output_config":{"effort":"extreme"}', GEMINI, nil, 'request.output_config.effort' },
+    { '"thinking":{"type":"disabled"},"output_config":{"effort":"low"}', GEMINI,
+      { thinkingBudget = 0 }, 'request.output_config.effort' },
+    { '"output_config":{"format":{"type":"json_schema"}}', GEMINI, nil, 'params.response_format' },
+  }
+
+  it('that is not met to the letter is told as lost', function()
+    for _, case in ipairs(CASES) do
+      local asked = anthropic('{"type":"text","text":"a"}', case[1])
+      local body, lost = convert(ANTHROPIC, case[2], asked, { knowledge = { thinking = 'budget' } })
+      eq({ case[1], case[4] }, { case[1], table.concat(lost, ' ') })
+      eq(case[3], (body.generationConfig or {}).thinkingConfig)
+    end
+  end)
+
+  it('by a budget that Anthropic would refuse is told as lost', function()
+    local function asked(budget)
+      return '{"contents":[{"parts":[{"text":"a"}]}],"generationConfig":{"maxOutputTokens":3000,'
+        .. '"thinkingConfig":{"thinkingBudget":' .. budget .. '}}}'
+    end
+    local knows = { knowledge = { thinking = 'budget' } }
+    for budget, case in pairs({ [300] = { 1024, 'params.reasoning' },
+      [9000] = { 2999, 'params.reasoning' }, [2000] = { 2000, '' } }) do
+      local body, lost = convert(GEMINI, ANTHROPIC, asked(budget), knows)
+      eq(case, { body.thinking.budget_tokens, table.concat(lost, ' ') })
+    end
+  end)
+end)
+
 t.finish()

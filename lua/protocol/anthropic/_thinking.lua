@@ -36,8 +36,9 @@ end
 
 --- Thinking by a budget, which must leave room for an answer under max_tokens.
 local function set_budget(body, request, wish, knowledge, lost)
-  local budget = request.reasoning.budget
-  budget = budget and budget > 0 and budget or effort.budget(wish)
+  local asked = request.reasoning.budget
+  asked = asked and asked > 0 and asked or nil
+  local budget = asked or effort.budget(wish)
   if loop_without_thinking(body.messages) then
     lost('params.reasoning')
     return
@@ -48,8 +49,11 @@ local function set_budget(body, request, wish, knowledge, lost)
     body.max_tokens = math.min(most, knowledge.max_output or most)
   end
   budget = math.min(budget, body.max_tokens - 1)
-  if budget < BUDGET_MIN then
+  -- An effort means what fits under the client's cap, a budget means itself.
+  if budget < BUDGET_MIN or (asked and budget ~= asked) then
     lost('params.reasoning')
+  end
+  if budget < BUDGET_MIN then
     return
   end
   body.thinking = { type = 'enabled', budget_tokens = budget }

@@ -92,13 +92,17 @@ local function read_choice(body, request)
   end
 end
 
-local function read_reasoning(body, output)
+local function read_reasoning(body, output, lost)
   local wish = read.table(body.thinking, 'thinking', 'an object')
   local word = read.maybe_text(output.effort)
   word = word and effort.known(word) and word or nil
+  local off = wish and (wish.type == 'disabled' or wish.type == 'between_tools')
+  if opt(output.effort) ~= nil and (off or not word) then
+    lost('request.output_config.effort')
+  end
   if not wish then
     return word and { effort = word } or nil
-  elseif wish.type == 'disabled' or wish.type == 'between_tools' then
+  elseif off then
     return { effort = 'off' }
   elseif wish.type == 'enabled' then
     local budget = read.count(wish.budget_tokens, 'thinking.budget_tokens')
@@ -113,10 +117,12 @@ local function read_reasoning(body, output)
   bad('thinking.type is unknown', 'thinking.type')
 end
 
-local function read_format(body, output)
+local function read_format(body, output, lost)
   local format = opt(output.format) or opt(body.output_format)
   if type(format) == 'table' and type(format.schema) == 'table' then
     return { kind = 'schema', schema = format.schema }
+  elseif format ~= nil then
+    lost('params.response_format')
   end
   return nil
 end
@@ -167,8 +173,8 @@ function M.read(body, ctx)
     top_k = read.number(body.top_k, 'top_k'),
     max_tokens = read.count(body.max_tokens, 'max_tokens'),
     stop = read_stop(body),
-    response_format = read_format(body, output),
-    reasoning = read_reasoning(body, output),
+    response_format = read_format(body, output, lost),
+    reasoning = read_reasoning(body, output, lost),
     user = read.maybe_text(metadata.user_id),
     service_tier = read.text(body.service_tier, 'service_tier'),
     stream = body.stream == true,

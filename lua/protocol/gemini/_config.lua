@@ -181,8 +181,10 @@ local function write_budget(out, request, wish, knowledge, lost)
   -- The cap holds thoughts too: some of it must be left for an answer.
   if request.max_tokens and budget >= request.max_tokens then
     budget = request.max_tokens - 1
-    if budget < least then
+    if asked or budget < least then
       lost('params.reasoning')
+    end
+    if budget < least then
       budget = knowledge.thinking_always and least or 0
     end
   end
