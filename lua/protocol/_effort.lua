@@ -38,6 +38,17 @@ function M.known(effort)
   return ORDER[effort] ~= nil or effort == 'auto'
 end
 
+--- What a rule wishes for, an effort or a budget, as a request has it.
+---
+--- @param wish string|number
+--- @return px.Reasoning
+function M.reasoning(wish)
+  if type(wish) ~= 'number' then
+    return { effort = wish }
+  end
+  return { effort = M.of_budget(wish), budget = wish > 0 and wish or nil }
+end
+
 --- The effort that says all of a request's wish, for targets without budgets.
 ---
 --- @param reasoning px.Reasoning

@@ -1,5 +1,6 @@
 --- What a request loses on its way to another protocol is told, and nothing else is.
 
+local bodies = require('px.body')
 local json = require('px.json')
 local kit = require('corpus_kit')
 local t = require('harness')
@@ -346,6 +347,48 @@ describe('a wish of Anthropic for thinking', function()
       local body, lost = convert(GEMINI, ANTHROPIC, asked(budget), knows)
       eq(case, { body.thinking.budget_tokens, table.concat(lost, ' ') })
     end
+  end)
+end)
+
+describe('a rule\'s wish for thinking', function()
+  -- Protocol, wish, knowledge; what conversion makes of it.
+  local CASES = {
+    { ANTHROPIC, 'off', { thinking = 'adaptive', thinking_off = 'between_tools' },
+      '{"thinking":{"type":"between_tools"}}' },
+    { ANTHROPIC, 'off', { thinking = 'adaptive' }, '{"thinking":{"type":"disabled"}}' },
+    { ANTHROPIC, 0, { thinking = 'always', effort = { 'low', 'high' } },
+      '{"output_config":{"effort":"low"}}' },
+    { ANTHROPIC, 'high', { thinking = 'both', effort = { 'low', 'high' } },
+      '{"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}' },
+    { ANTHROPIC, 4000, { thinking = 'both', effort = { 'low', 'high' } },
+      '{"thinking":{"budget_tokens":4000,"type":"enabled"}}' },
+    { ANTHROPIC, 'high', { thinking = 'none' }, '{}' },
+    { ANTHROPIC, 'auto', { thinking = 'adaptive', effort = { 'low', 'high' } },
+      '{"thinking":{"type":"adaptive"}}' },
+    { GEMINI, 'low', {}, '{"generationConfig":{"thinkingConfig":{"thinkingBudget":1024}}}' },
+    { GEMINI, 'minimal', {}, '{"generationConfig":{"thinkingConfig":{"thinkingBudget":512}}}' },
+    { GEMINI, 4000, {}, '{"generationConfig":{"thinkingConfig":{"thinkingBudget":4000}}}' },
+    { GEMINI, 'high', { thinking = 'none' }, '{}' },
+    { GEMINI, -1, {}, '{"generationConfig":{"thinkingConfig":{"thinkingBudget":-1}}}' },
+  }
+
+  it('is said as a client\'s is in a conversion', function()
+    for _, case in ipairs(CASES) do
+      local bytes = bodies.new('{}')
+      kit.module(case[1], 'params').set(bytes, 'reasoning', case[2], case[3])
+      eq({ case[1], case[2], case[4] }, { case[1], case[2], json.encode(bytes:json()) })
+    end
+  end)
+
+  it('takes the place of what the client asked for, under its cap', function()
+    local bytes = bodies.new('{"max_tokens":3000,"thinking":{"type":"adaptive"},'
+      .. '"output_config":{"effort":"low"}}')
+    kit.module(ANTHROPIC, 'params').set(bytes, 'reasoning', 9000, { thinking = 'budget' })
+    eq({ 'enabled', 2999, nil }, { bytes:get('thinking.type'),
+      json.tonumber(bytes:get('thinking.budget_tokens')), bytes:get('output_config.effort') })
+    bytes = bodies.new('{"thinking":{"type":"adaptive","display":"summarized"}}')
+    kit.module(ANTHROPIC, 'params').set(bytes, 'reasoning', 'low', { thinking = 'adaptive' })
+    eq('summarized', bytes:get('thinking.display'))
   end)
 end)
 

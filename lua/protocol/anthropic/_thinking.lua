@@ -39,7 +39,7 @@ local function set_budget(body, request, wish, knowledge, lost)
   local asked = request.reasoning.budget
   asked = asked and asked > 0 and asked or nil
   local budget = asked or effort.budget(wish)
-  if loop_without_thinking(body.messages) then
+  if body.messages and loop_without_thinking(body.messages) then
     lost('params.reasoning')
     return
   end
@@ -80,7 +80,7 @@ end
 
 --- Sets `thinking`, `output_config.effort` and, where it is ours to choose, `max_tokens`.
 ---
---- @param body table With `messages`.
+--- @param body table With `messages`, unless they do not matter.
 --- @param request px.Request
 --- @param knowledge px.Knowledge
 --- @param lost fun(path: string)

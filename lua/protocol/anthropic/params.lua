@@ -3,6 +3,7 @@
 local effort = require('protocol._effort')
 local json = require('px.json')
 local params = require('protocol._params')
+local thinking = require('protocol.anthropic._thinking')
 
 local value, put = params.value, params.put
 
@@ -22,52 +23,43 @@ end
 local reasoning = {}
 
 function reasoning.get(body)
-  local thinking = value(body, 'thinking')
+  local given = value(body, 'thinking')
   local word = value(body, 'output_config.effort')
-  if type(thinking) ~= 'table' then
+  if type(given) ~= 'table' then
     return word
-  elseif thinking.type == 'enabled' then
-    return thinking.budget_tokens
-  elseif thinking.type == 'disabled' or thinking.type == 'between_tools' then
+  elseif given.type == 'enabled' then
+    return given.budget_tokens
+  elseif given.type == 'disabled' or given.type == 'between_tools' then
     return 'off'
   end
   return word or 'auto'
 end
 
-local function set_budget(body, wish)
-  local budget = type(wish) == 'number' and wish or effort.budget(wish)
-  local most = value(body, 'max_tokens')
-  if type(most) == 'number' and budget >= most then
-    budget = most - 1
-  end
-  if budget < 1024 then
-    body:remove('thinking')
-  else
-    body:set('thinking', { type = 'enabled', budget_tokens = budget })
+local function put_effort(body, word)
+  if word == nil then
+    body:remove('output_config.effort')
+  elseif body:set('output_config.effort', word) == 0 then
+    body:set('output_config', { effort = word })
   end
 end
 
+local function not_told() end
+
+--- Says it as conversion would. What a client sees of the thoughts is left to it.
 function reasoning.set(body, wish, knowledge)
-  local dialect = knowledge.thinking
-  if wish == nil then
-    body:remove('thinking')
-    body:remove('output_config.effort')
-  elseif type(wish) ~= 'number' and not effort.known(wish) then
+  local made = {}
+  if wish ~= nil and type(wish) ~= 'number' and not effort.known(wish) then
     error(('reasoning: %q is not an effort'):format(tostring(wish)), 4)
-  elseif wish == 'off' or wish == 0 then
-    put(body, 'thinking', dialect ~= 'always' and { type = 'disabled' } or nil)
-  elseif dialect == 'adaptive' or dialect == 'always' then
-    local word = type(wish) == 'number' and effort.of_budget(wish) or wish
-    put(body, 'thinking', dialect == 'adaptive' and { type = 'adaptive' } or nil)
-    if word ~= 'auto' and knowledge.effort then
-      word = effort.clamp(word, knowledge.effort)
-      if body:set('output_config.effort', word) == 0 then
-        body:set('output_config', { effort = word })
-      end
-    end
-  else
-    set_budget(body, wish)
+  elseif wish ~= nil then
+    local most, asked = value(body, 'max_tokens'), effort.reasoning(wish)
+    asked.visible = value(body, 'thinking.display') == 'summarized'
+    thinking.set(made, {
+      max_tokens = json.is_number(most) and json.tonumber(most) or nil,
+      reasoning = asked,
+    }, knowledge, not_told)
   end
+  put(body, 'thinking', made.thinking)
+  put_effort(body, (made.output_config or {}).effort)
 end
 
 local response_format = {}

@@ -191,7 +191,13 @@ local function write_budget(out, request, wish, knowledge, lost)
   out.thinkingBudget = budget
 end
 
-local function write_thinking(config, request, knowledge, lost)
+--- Writes the thinkingConfig that says a request's wish.
+---
+--- @param config table Gets it, if there is anything to say.
+--- @param request px.Request
+--- @param knowledge px.Knowledge
+--- @param lost fun(path: string)
+function M.thinking(config, request, knowledge, lost)
   local wish = request.reasoning and effort.wish(request.reasoning)
   if not request.reasoning then
     return
@@ -313,7 +319,7 @@ function M.write(body, request, ctx, lost)
   write_numbers(config, request, knowledge, lost)
   write_logprobs(config, request, ctx)
   write_stop(config, request, ctx, lost)
-  write_thinking(config, request, knowledge, lost)
+  M.thinking(config, request, knowledge, lost)
   write_format(body, config, request, knowledge, lost)
   body.generationConfig = next(config) and json.object(config) or nil
 end

@@ -1,6 +1,7 @@
 --- Parameters of a Gemini request, by meaning. Both spellings of a member are read; a new one is
 --- written in camelCase, into the config that is there.
 
+local config = require('protocol.gemini._config')
 local effort = require('protocol._effort')
 local json = require('px.json')
 local names = require('protocol.gemini._names')
@@ -86,8 +87,9 @@ function reasoning.get(body)
   return type(level) == 'string' and level:lower() or nil
 end
 
-local LEVELS = { minimal = 'MINIMAL', low = 'LOW', medium = 'MEDIUM', high = 'HIGH' }
+local function not_told() end
 
+--- Says it as conversion would. What a client sees of the thoughts is left to it.
 function reasoning.set(body, wish, knowledge)
   if wish ~= nil and type(wish) ~= 'number' and not effort.known(wish) then
     error(('reasoning: %q is not an effort'):format(tostring(wish)), 4)
@@ -96,22 +98,16 @@ function reasoning.set(body, wish, knowledge)
   remove(body, THINKING .. '.thinkingLevel')
   if wish == nil then
     return
-  elseif knowledge.thinking == 'level' then
-    local word = type(wish) == 'number' and effort.of_budget(wish) or wish
-    if word ~= 'auto' then
-      word = effort.clamp(word, knowledge.effort or { 'low', 'high' })
-      set(body, THINKING .. '.thinkingLevel', LEVELS[word])
-    end
-    return
   end
-  local budget = wish == 'off' and 0 or wish == 'auto' and -1
-    or type(wish) == 'number' and wish or effort.budget(wish)
-  if budget > 0 then
-    budget = math.max(knowledge.budget_min or 1, math.min(knowledge.budget_max or budget, budget))
-  elseif budget == 0 and knowledge.thinking_always then
-    budget = knowledge.budget_min
-  end
-  set(body, THINKING .. '.thinkingBudget', budget)
+  local asked = effort.reasoning(wish)
+  asked.visible = false
+  local made, most = {}, get(body, CONFIG .. '.maxOutputTokens')
+  config.thinking(made, {
+    max_tokens = json.is_number(most) and json.tonumber(most) or nil, reasoning = asked,
+  }, knowledge, not_told)
+  local told = made.thinkingConfig or {}
+  set(body, THINKING .. '.thinkingBudget', told.thinkingBudget)
+  set(body, THINKING .. '.thinkingLevel', told.thinkingLevel)
 end
 
 local response_format = {}
