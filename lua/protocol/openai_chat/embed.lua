@@ -67,6 +67,7 @@ function M.write(request, ctx)
       lost('params.' .. name)
     end
   end
+  -- `truncate = false` needs no word: what is too long is refused there anyway.
   return json.object({
     model = request.model,
     input = request.tokens or json.array(request.inputs),
