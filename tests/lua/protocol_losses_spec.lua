@@ -303,6 +303,13 @@ describe('a schema', function()
     eq(0, #lost)
   end)
 
+  it('of an answer that must be strict is not by a forced tool, and that is told', function()
+    local _, lost = convert(CHAT, ANTHROPIC, format(PLAIN, ',"strict":true'))
+    eq('params.response_format', table.concat(lost, ' '))
+    _, lost = convert(CHAT, ANTHROPIC, format(PLAIN))
+    eq('', table.concat(lost, ' '))
+  end)
+
   it('of an answer takes along what the format is for', function()
     local asked = format('{"type":"object","properties":{"a":{"type":"string"}},"description":"D"}',
       ',"description":"F"')

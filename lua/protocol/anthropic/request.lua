@@ -345,7 +345,8 @@ local function write_format(body, request, state)
   if format.kind == 'schema' and format.schema and free and format.schema.type == 'object' then
     state.ctx.format_tool = JSON_TOOL
     local input, changed = schema.root(format.schema)
-    if changed then
+    -- A tool that is not strict promises nothing of its input.
+    if changed or format.strict then
       state.lost('params.response_format')
     end
     body.tools = { {
