@@ -3,6 +3,7 @@
 --- A request may be refused, with words and a path, but never by an error of ours. An upstream's
 --- answer is always read, and what is read can always be written.
 
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local t = require('harness')
 
@@ -69,7 +70,9 @@ local REQUESTS = {
       {"type":"function","function":{"name":"f"}}]}},
     "response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object"}}},
     "max_tokens":10,"temperature":0,"top_p":1,"stop":["a"],"reasoning":{"effort":"high"},
-    "stream_options":{"include_usage":true},"metadata":{"a":"b"},"n":1,"user":"u"}]],
+    "stream_options":{"include_usage":true},"metadata":{"a":"b"},"n":1,"user":"u",
+    "web_search_options":{"search_context_size":"low","user_location":{"type":"approximate",
+      "approximate":{"city":"Ulm"}}}}]],
   anthropic = [[{"model":"m","max_tokens":9,"system":[{"type":"text","text":"Be good",
     "cache_control":{"type":"ephemeral"}}],"messages":[
     {"role":"user","content":[{"type":"text","text":"Hi"},
@@ -90,6 +93,28 @@ local REQUESTS = {
     "thinking":{"type":"enabled","budget_tokens":2000},"output_config":{"effort":"high",
     "format":{"type":"json_schema","schema":{"type":"object"}}},"metadata":{"user_id":"u"},
     "stop_sequences":["a"],"temperature":1,"stream":true}]],
+  openai_responses = [[{"model":"m","instructions":"Be good","input":[
+    {"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"},
+      {"type":"input_image","image_url":"data:image/png;base64,iVBORw0KGgo=","detail":"low"},
+      {"type":"input_file","filename":"a.pdf","file_data":"JVBERi0x"}]},
+    {"type":"reasoning","summary":[{"type":"summary_text","text":"hm"}],"encrypted_content":"s"},
+    {"type":"message","role":"assistant","content":[{"type":"output_text","text":"ok",
+      "annotations":[{"type":"url_citation","url":"u"}]},{"type":"refusal","refusal":"no"}]},
+    {"type":"function_call","call_id":"c1","name":"f","namespace":"n","arguments":"{}"},
+    {"type":"custom_tool_call","call_id":"c2","name":"c","input":"x"},
+    {"type":"function_call_output","call_id":"c1","output":[{"type":"input_text","text":"x"}]},
+    {"type":"custom_tool_call_output","call_id":"c2","output":"x"},
+    {"type":"web_search_call","id":"w","status":"completed"},
+    {"role":"developer","content":"now"}],
+    "tools":[{"type":"function","name":"f","description":"d","strict":true,
+      "parameters":{"type":"object","properties":{"a":{"type":"string"}}}},
+      {"type":"custom","name":"c","format":{"type":"grammar","definition":"x","syntax":"lark"}},
+      {"type":"web_search","filters":{"allowed_domains":["a.b"]},"search_context_size":"low"}],
+    "tool_choice":{"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"f"}]},
+    "text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"}}},
+    "max_output_tokens":20,"temperature":0,"top_p":1,"reasoning":{"effort":"high",
+    "summary":"auto"},"metadata":{"a":"b"},"include":["reasoning.encrypted_content"],
+    "parallel_tool_calls":false,"user":"u"}]],
   ollama = [[{"model":"m","messages":[{"role":"system","content":"Be good"},
     {"role":"user","content":"Hi","images":["iVBORw0KGgo="]},
     {"role":"assistant","content":"ok","thinking":"hm","tool_calls":[{"id":"a","function":
@@ -169,6 +194,7 @@ local function module(protocol, name)
 end
 
 local PROTOCOLS = { 'anthropic', 'ollama', 'openai_chat' }
+local TARGETS = { 'anthropic', 'gemini', 'ollama', 'openai_chat', 'openai_responses' }
 
 --- Runs `body`; only a px.Bad may come out of it.
 local function allowed(text, body)
@@ -196,7 +222,8 @@ local function check_request(protocol, text)
   each(text, function(variant)
     allowed(variant, function()
       local request = module(protocol, 'request').read(json.decode(variant), context())
-      for _, to in ipairs(PROTOCOLS) do
+      estimate.request(request)
+      for _, to in ipairs(TARGETS) do
         json.encode(module(to, 'request').write(request, context()))
       end
     end)

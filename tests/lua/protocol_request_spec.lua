@@ -1,5 +1,6 @@
 --- Requests from one protocol to the other, one claim each.
 
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local t = require('harness')
 
@@ -24,6 +25,7 @@ local function convert(from, text, more)
   local to = OTHER[from]
   ctx.origin = ctx.origin or to
   local request = require('protocol.' .. from .. '.request').read(assert(json.decode(text)), ctx)
+  estimate.request(request)
   local body = require('protocol.' .. to .. '.request').write(request, ctx)
   table.sort(lost)
   return assert(json.decode(json.encode(body))), table.concat(lost, ' '), ctx

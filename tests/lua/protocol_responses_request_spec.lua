@@ -1,5 +1,6 @@
 --- Responses requests, read from clients and written for upstreams, one claim each.
 
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local params = require('protocol.openai_responses.params')
 local strict = require('strict_responses')
@@ -24,6 +25,7 @@ local function convert(from, to, text, more)
     end
   end
   local request = require('protocol.' .. from .. '.request').read(assert(json.decode(text)), ctx)
+  estimate.request(request)
   local body = require('protocol.' .. to .. '.request').write(request, ctx)
   table.sort(lost)
   body = assert(json.decode(json.encode(body)))

@@ -1,6 +1,7 @@
 --- A vendor's own search of the web, asked for in the words of each other vendor; and custom tools
 --- where an upstream knows functions alone.
 
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local kit = require('corpus_kit')
 local t = require('harness')
@@ -75,6 +76,16 @@ describe('a search of the web', function()
     local request = kit.module('gemini', 'request').read(json.decode(ASKS.gemini), ctx)
     eq(nil, kit.module('openai_chat', 'request').write(request, ctx).web_search_options)
     eq({ 'tools.googleSearch' }, lost)
+  end)
+
+  it('needs no place, and is counted without one', function()
+    for _, wish in ipairs({ '{}', '{"search_context_size":"low"}', '{"user_location":null}' }) do
+      local body = json.decode('{"model":"m","messages":[{"role":"user","content":"Hi"}],'
+        .. '"web_search_options":' .. wish .. '}')
+      local request = kit.module('openai_chat', 'request').read(body, kit.context())
+      eq(true, estimate.request(request) > 0)
+      eq(nil, request.tools[1].hosted.user_location)
+    end
   end)
 end)
 

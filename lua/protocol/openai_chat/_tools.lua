@@ -13,10 +13,11 @@ local M = {}
 --- @param wish table The request's `web_search_options`.
 --- @return px.Tool
 function M.read_search(wish)
+  local place = read.opt(wish.user_location)
   return {
     name = 'web_search', protocol = 'openai_chat',
     hosted = {
-      type = 'web_search', user_location = read.maybe_table(wish.user_location),
+      type = 'web_search', user_location = type(place) == 'table' and place or nil,
       search_context_size = read.maybe_text(wish.search_context_size),
     },
   }

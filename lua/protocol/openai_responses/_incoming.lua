@@ -180,7 +180,7 @@ local function call_of(state, item, path, text, custom)
   if space and space ~= '' then
     name = space .. '__' .. name
   end
-  if type(text) == 'table' then
+  if text ~= nil and type(text) ~= 'string' then
     text = json.encode(text)
   end
   local id = read.text(item.call_id, path .. '.call_id') or read.maybe_text(item.id) or ''
