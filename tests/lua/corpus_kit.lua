@@ -1,5 +1,6 @@
 --- What specs over recorded answers share: reading files, walking streams, comparing meanings.
 
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 
 local M = {}
@@ -17,6 +18,42 @@ function M.context(more)
     ctx[key] = value
   end
   return ctx
+end
+
+--- Converts a request given as JSON text.
+---
+--- @return table body What is sent upstream, decoded.
+--- @return string lost The losses, sorted.
+--- @return px.Context ctx
+function M.convert(from, to, text, more)
+  local lost, seen = {}, {}
+  local ctx = M.context({ model = 'up', origin = to, stream = false })
+  for key, value in pairs(more or {}) do
+    ctx[key] = value
+  end
+  function ctx.lost(path)
+    if not seen[path] then
+      seen[path] = true
+      lost[#lost + 1] = path
+    end
+  end
+  local request = M.module(from, 'request').read(assert(json.decode(text)), ctx)
+  estimate.request(request)
+  local body = M.module(to, 'request').write(request, ctx)
+  table.sort(lost)
+  return assert(json.decode(json.encode(body))), table.concat(lost, ' '), ctx
+end
+
+--- The member of a body that a path with dots leads to, as JSON; lists count from 1.
+function M.at(value, path)
+  for name in path:gmatch('[^.]+') do
+    if type(value) == 'table' then
+      value = value[tonumber(name) or name]
+    else
+      value = nil
+    end
+  end
+  return value == nil and 'absent' or json.encode(value)
 end
 
 function M.slurp(path)

@@ -274,6 +274,16 @@ local function result(message, path, state, lost)
   return block
 end
 
+--- The mark of a whole message is that of its last block.
+local function mark_end(blocks, from, message, lost)
+  local last = blocks[#blocks]
+  if #blocks == from or last.kind == 'thinking' or last.kind == 'redacted' then
+    lost('request.messages.cache_control')
+  else
+    last.cache = last.cache or opt(message.cache_control)
+  end
+end
+
 local ROLES = {
   system = 'system', developer = 'system', user = 'user', assistant = 'assistant',
   tool = 'tool', ['function'] = 'tool',
@@ -281,7 +291,10 @@ local ROLES = {
 local KNOWN = {
   role = true, content = true, name = true, refusal = true, tool_calls = true,
   tool_call_id = true, function_call = true, reasoning_content = true, reasoning = true,
-  reasoning_details = true, cache_control = true, annotations = true, id = true,
+  reasoning_details = true, cache_control = true, id = true,
+}
+local HARMLESS = {
+  annotations = function(value) return type(value) == 'table' and next(value) == nil end,
 }
 
 --- @param messages table
@@ -298,23 +311,29 @@ function M.read(messages, request, lost)
       bad(('%s.role: unknown role %s'):format(path, json.encode(message.role or null)),
         path .. '.role')
     end
-    read.unknown(message, KNOWN, 'request.messages.', lost)
+    read.unknown(message, KNOWN, 'request.messages.', lost, HARMLESS)
     local last, name = turns[#turns], read.text(message.name, path .. '.name')
+    local from, blocks = 0
     if role == 'system' and not last then
-      M.content(system, message.content, path .. '.content', lost)
+      blocks, from = system, #system
+      M.content(blocks, message.content, path .. '.content', lost)
     elseif role == 'tool' then
       if not (last and last.results) then
         last = { role = 'user', blocks = {}, results = true }
         turns[#turns + 1] = last
       end
-      last.blocks[#last.blocks + 1] = result(message, path, state, lost)
+      blocks = last.blocks
+      blocks[#blocks + 1] = result(message, path, state, lost)
     elseif role == 'assistant' then
-      local blocks = assistant(message, path, state, lost)
+      blocks = assistant(message, path, state, lost)
       turns[#turns + 1] = { role = role, name = name, blocks = blocks }
     else
-      local blocks = {}
+      blocks = {}
       M.content(blocks, message.content, path .. '.content', lost)
       turns[#turns + 1] = { role = role, name = name, blocks = blocks }
+    end
+    if opt(message.cache_control) then
+      mark_end(blocks, from, message, lost)
     end
   end
   for _, turn in ipairs(turns) do

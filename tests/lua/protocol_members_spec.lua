@@ -1,0 +1,78 @@
+--- Members of messages, parts and tools on their way to other protocols: where they go, or that
+--- they are told to be lost.
+
+local kit = require('corpus_kit')
+local t = require('harness')
+
+local describe, it, eq = t.describe, t.it, t.eq
+
+local NAMES = { A = 'anthropic', C = 'openai_chat', G = 'gemini', O = 'ollama',
+  R = 'openai_responses' }
+
+-- What is missing of a body that tells only its messages, by client.
+local BEGINS = {
+  A = '{"model":"m","max_tokens":99,"messages":', C = '{"model":"m","messages":',
+  G = '{"contents":', O = '{"model":"m","messages":', R = '{"model":"m","input":',
+}
+
+--- Checks cases: from and to, messages, path in what is sent, the JSON there, what is lost, more of
+--- the context.
+local function check(cases)
+  for _, case in ipairs(cases) do
+    local from, to = case[1]:sub(1, 1), case[1]:sub(2, 2)
+    local body, lost = kit.convert(NAMES[from], NAMES[to], BEGINS[from] .. case[2] .. '}', case[6])
+    local words = case[1] .. ' ' .. case[2] .. '\n'
+    eq(words .. case[4], words .. kit.at(body, case[3]))
+    eq(words .. case[5], words .. lost)
+  end
+end
+
+local MARK = '"cache_control":{"type":"ephemeral"}'
+local MARKED = '[{"type":"text","text":"a"},{"type":"text","text":"b"}],' .. MARK .. '}]'
+
+describe('a mark for caching on a whole message of Chat', function()
+  it('is that of its last block', function()
+    check({
+      { 'CA', '[{"role":"system","content":"S",' .. MARK .. '},{"role":"user","content":"Hi"}]',
+        'system', '[{' .. MARK .. ',"text":"S","type":"text"}]', '' },
+      { 'CA', '[{"role":"user","content":' .. MARKED, 'messages.1.content',
+        '[{"text":"a","type":"text"},{' .. MARK .. ',"text":"b","type":"text"}]', '' },
+      { 'CA', '[{"role":"user","content":"Hi"},{"role":"assistant","content":"x","tool_calls":[{'
+        .. '"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool",'
+        .. '"tool_call_id":"c","content":"r",' .. MARK .. '}]', 'messages.3.content',
+        '[{' .. MARK .. ',"content":"r","tool_use_id":"c","type":"tool_result"}]', '' },
+      { 'CC', '[{"role":"user","content":"Hi",' .. MARK .. '}]', 'messages.1.content',
+        '[{' .. MARK .. ',"text":"Hi","type":"text"}]', '',
+        { settings = { cache_control = true } } },
+    })
+  end)
+
+  it('is lost where the upstream has no marks, and without a block', function()
+    check({
+      { 'CR', '[{"role":"user","content":"Hi",' .. MARK .. '}]', 'input.1.content',
+        '[{"text":"Hi","type":"input_text"}]', 'messages.cache' },
+      { 'CA', '[{"role":"system","content":"S"},{"role":"system","content":"",' .. MARK
+        .. '},{"role":"user","content":"Hi"}]', 'system', '[{"text":"S","type":"text"}]',
+        'request.messages.cache_control' },
+    })
+  end)
+end)
+
+describe('what an answer of the history cites', function()
+  it('is not said to other vendors', function()
+    local note = '{"type":"url_citation","url":"u","url_citation":{"url":"u"}}'
+    check({
+      { 'CA', '[{"role":"user","content":"q"},{"role":"assistant","content":"x","annotations":['
+        .. note .. ']},{"role":"user","content":"y"}]', 'messages.2.content',
+        '[{"text":"x","type":"text"}]', 'request.messages.annotations' },
+      { 'CA', '[{"role":"user","content":"q"},{"role":"assistant","content":"x","annotations":[]},'
+        .. '{"role":"user","content":"y"}]', 'messages.2.content', '[{"text":"x","type":"text"}]',
+        '' },
+      { 'RA', '[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"output_text",'
+        .. '"text":"x","annotations":[' .. note .. ']}]},{"role":"user","content":"y"}]',
+        'messages.2.content', '[{"text":"x","type":"text"}]', 'request.input.annotations' },
+    })
+  end)
+end)
+
+t.finish()
