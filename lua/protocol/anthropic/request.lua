@@ -2,6 +2,7 @@
 ---
 --- Anthropic refuses every member that it does not know, so writing names each one.
 
+local choices = require('protocol._choice')
 local custom = require('protocol._custom')
 local search = require('protocol._search')
 local json = require('px.json')
@@ -254,22 +255,14 @@ local function stubs(messages)
   return out
 end
 
-local function offered(tool, choice)
-  if not choice or choice.mode ~= 'subset' then
-    return true
-  end
-  for _, name in ipairs(choice.names) do
-    if name == tool.name then
-      return true
-    end
-  end
-  return false
+local function fits(tool)
+  return not tool.hosted or tool.protocol == 'anthropic' or search.read(tool)
 end
 
-local function write_tools(request, state)
+local function write_tools(request, choice, state)
   local tools = {}
   for _, tool in ipairs(request.tools or read.NONE) do
-    if offered(tool, request.tool_choice) then
+    if choices.leaves(choice, tool.name) or not fits(tool) then
       local made = write_tool(tool, state)
       if made and tool.cache and state.caches < 4 then
         state.caches = state.caches + 1
@@ -283,29 +276,24 @@ local function write_tools(request, state)
   return tools
 end
 
-local function has_tool(tools, name)
-  for _, tool in ipairs(tools) do
-    if tool.name == name then
-      return true
+--- What a tool is called that is offered: a search has one name here.
+local function name_of(request, name, ctx)
+  for _, tool in ipairs(request.tools) do
+    if tool.name == name and tool.hosted and tool.protocol ~= 'anthropic' then
+      return 'web_search'
     end
   end
-  return false
+  return ids.shorten(ctx, name)
 end
 
-local function write_choice(body, request, state)
-  local choice, tools = request.tool_choice, body.tools
+local function write_choice(body, request, choice, state)
   local out
   if not choice or choice.mode == 'auto' or (choice.mode == 'subset' and not choice.required) then
     out = (choice or request.parallel == false) and { type = 'auto' } or nil
   elseif choice.mode == 'none' then
     out = { type = 'none' }
   elseif choice.mode == 'one' then
-    local name = ids.shorten(state.ctx, choice.name)
-    if has_tool(tools, name) then
-      out = { type = 'tool', name = name }
-    else
-      state.lost('tool_choice')
-    end
+    out = { type = 'tool', name = name_of(request, choice.name, state.ctx) }
   else
     out = { type = 'any' }
   end
@@ -458,14 +446,15 @@ function M.write(request, ctx)
     system = later, temperature = later, thinking = later, tool_choice = later, tools = later,
     top_k = later, top_p = later,
   }
-  local tools = write_tools(request, state)
+  local choice = choices.among(request, fits, lost)
+  local tools = write_tools(request, choice, state)
   write_prompt(body, request, state)
   thinking.set(body, request, knowledge, lost)
   local budget = body.thinking and body.thinking.type ~= 'disabled'
   outgoing.finish_prefill(body.messages, not knowledge.no_prefill and not budget, lost)
   if #tools > 0 then
     body.tools = tools
-    write_choice(body, request, state)
+    write_choice(body, request, choice, state)
   else
     tools = stubs(body.messages)
     if tools then

@@ -1,5 +1,6 @@
 --- Tools and the choice among them, as Gemini declares them.
 
+local choices = require('protocol._choice')
 local custom = require('protocol._custom')
 local search = require('protocol._search')
 local json = require('px.json')
@@ -170,25 +171,18 @@ local function hosted_of(tool, lost)
   return nil
 end
 
+--- The choice is part of the request where it can be said there.
 local function offered(tool, choice, knowledge)
-  -- The choice is part of the request where it can be said there.
-  if not choice or choice.mode ~= 'subset' or choice.required or knowledge.json_schema then
-    return true
-  end
-  for _, name in ipairs(choice.names) do
-    if name == tool.name then
-      return true
-    end
-  end
-  return false
+  return choice and choice.required or knowledge.json_schema or choices.leaves(choice, tool.name)
 end
 
 --- @param request px.Request
+--- @param choice? px.ToolChoice
 --- @param ctx px.Context
 --- @param lost fun(path: string)
 --- @return table[]? tools
 --- @return boolean? mixed Hosted tools stand beside functions.
-function M.write(request, ctx, lost)
+local function write(request, choice, ctx, lost)
   if not request.tools then
     return nil
   end
@@ -200,7 +194,7 @@ function M.write(request, ctx, lost)
       others[#others + 1] = hosted
     elseif tool.hosted then
       lost('tools.' .. (read.maybe_text(tool.hosted.type) or tool.name or 'hosted'))
-    elseif offered(tool, request.tool_choice, knowledge) then
+    elseif offered(tool, choice, knowledge) then
       functions[#functions + 1] = declare(tool, ctx, knowledge, lost)
     end
   end
@@ -218,17 +212,7 @@ function M.write(request, ctx, lost)
   return #out > 0 and out or nil, #functions > 0 and #others > 0 or nil
 end
 
-local function has(tools, name)
-  local first = tools and tools[1] and tools[1].functionDeclarations
-  for _, entry in ipairs(first or {}) do
-    if entry.name == name then
-      return true
-    end
-  end
-  return false
-end
-
-local function calling_of(choice, tools, ctx, knowledge, lost)
+local function calling_of(choice, ctx, knowledge)
   if choice.mode == 'auto' then
     return { mode = 'AUTO' }
   elseif choice.mode == 'none' then
@@ -237,16 +221,10 @@ local function calling_of(choice, tools, ctx, knowledge, lost)
     return { mode = 'ANY' }
   end
   local allowed = json.array({})
-  for _, name in ipairs(choice.mode == 'one' and { choice.name } or choice.names) do
-    local short = M.name(ctx, name)
-    if has(tools, short) then
-      allowed[#allowed + 1] = short
-    end
+  for i, name in ipairs(choice.names or { choice.name }) do
+    allowed[i] = M.name(ctx, name)
   end
-  if #allowed == 0 then
-    lost('tool_choice')
-    return nil
-  elseif choice.mode == 'one' or choice.required then
+  if choice.mode == 'one' or choice.required then
     return { mode = 'ANY', allowedFunctionNames = allowed }
   end
   return knowledge.json_schema and { mode = 'VALIDATED', allowedFunctionNames = allowed } or nil
@@ -259,18 +237,14 @@ end
 --- @param ctx px.Context
 --- @param lost fun(path: string)
 function M.set(body, request, ctx, lost)
-  local tools, mixed = M.write(request, ctx, lost)
+  local choice = choices.among(request, choices.is_own, lost)
+  local tools, mixed = write(request, choice, ctx, lost)
   body.tools = tools
   if request.parallel == false and tools then
     lost('params.parallel')
   end
   local functions = tools and tools[1].functionDeclarations
-  local choice = request.tool_choice
-  local calling = functions and choice
-    and calling_of(choice, tools, ctx, ctx.knowledge or {}, lost)
-  if not functions and choice and choice.mode ~= 'auto' and choice.mode ~= 'none' then
-    lost('tool_choice')
-  end
+  local calling = functions and choice and calling_of(choice, ctx, ctx.knowledge or {})
   if calling or mixed then
     body.toolConfig = json.object({
       functionCallingConfig = calling and json.object(calling) or nil,

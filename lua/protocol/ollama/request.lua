@@ -1,6 +1,7 @@
 --- Ollama's requests, of /api/chat and of /api/generate: read from a client, written for an
 --- upstream (always as a chat).
 
+local choices = require('protocol._choice')
 local custom = require('protocol._custom')
 local json = require('px.json')
 local effort = require('protocol._effort')
@@ -212,27 +213,22 @@ end
 
 --- The tools that a choice leaves. There is no other way to say one.
 local function offered(request, lost)
-  local choice, tools = request.tool_choice, request.tools or {}
+  local choice, tools = choices.among(request, choices.is_own, lost), request.tools or {}
   local mode = choice and choice.mode or 'auto'
   if mode == 'auto' then
     return tools
   elseif mode == 'none' then
     return {}
-  end
-  if #tools > 0 and (mode ~= 'subset' or choice.required) then
+  elseif mode ~= 'subset' or choice.required then
     lost('tool_choice')
   end
-  if mode == 'any' then
-    return tools
-  end
-  local allowed, out = {}, {}
-  for _, name in ipairs(choice.names or { choice.name }) do
-    allowed[name] = true
-  end
+  local out = {}
   for _, tool in ipairs(tools) do
-    out[#out + 1] = allowed[tool.name] and tool or nil
+    local left = mode == 'one' and tool.name == choice.name
+      or mode ~= 'one' and choices.leaves(choice, tool.name)
+    out[#out + 1] = (left or tool.hosted) and tool or nil
   end
-  return mode == 'one' and #out == 0 and tools or out
+  return out
 end
 
 local function write_tool(tool, ctx, lost)

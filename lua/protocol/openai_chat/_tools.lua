@@ -1,5 +1,6 @@
 --- Tools and the choice among them, as Chat Completions declares them.
 
+local choices = require('protocol._choice')
 local custom = require('protocol._custom')
 local ids = require('protocol._ids')
 local json = require('px.json')
@@ -91,34 +92,38 @@ local function named(name, ctx, customs)
   return { type = kind, [kind] = { name = ids.shorten(ctx, name) } }
 end
 
+--- @param request px.Request
+--- @param ctx px.Context
+--- @param customs table<string, boolean> Names of tools that are offered as custom ones.
+--- @param lost fun(path: string)
+--- @return any
 function M.write_choice(request, ctx, customs, lost)
-  local choice = request.tool_choice
-  if not choice then
+  if not request.tool_choice then
+    return nil
+  end
+  local searches = {}
+  local choice = choices.among(request, function(tool)
+    -- A model that searches always does: that choice is met without a word.
+    searches[tool.name] = tool.hosted and ctx.search and search.read(tool)
+    return not tool.hosted or searches[tool.name]
+  end, lost)
+  if not choice or choice.mode == 'one' and searches[choice.name] then
     return nil
   elseif choice.mode == 'any' then
     return 'required'
-  elseif choice.mode == 'subset' then
-    local list = {}
-    for i, name in ipairs(choice.names) do
-      list[i] = named(name, ctx, customs)
-    end
-    return {
-      type = 'allowed_tools',
-      allowed_tools = {
-        mode = choice.required and 'required' or 'auto',
-        tools = json.array(list),
-      },
-    }
   elseif choice.mode == 'one' then
-    for _, tool in ipairs(request.tools) do
-      if tool.name == choice.name and not tool.hosted then
-        return named(choice.name, ctx, customs)
-      end
-    end
-    lost('tool_choice')
-    return nil
+    return named(choice.name, ctx, customs)
+  elseif choice.mode ~= 'subset' then
+    return choice.mode
   end
-  return choice.mode
+  local list = json.array({})
+  for _, name in ipairs(choice.names) do
+    list[#list + 1] = not searches[name] and named(name, ctx, customs) or nil
+  end
+  return #list > 0 and {
+    type = 'allowed_tools',
+    allowed_tools = { mode = choice.required and 'required' or 'auto', tools = list },
+  } or nil
 end
 
 return M

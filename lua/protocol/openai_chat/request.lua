@@ -383,9 +383,9 @@ function M.write(request, ctx)
     parallel_tool_calls = later, seed = later, stream = later, stream_options = later,
     temperature = later, tool_choice = later, user = later, verbosity = later,
   }
+  local choice = tools_of.write_choice(request, ctx, customs, lost)
   if tools then
-    body.tool_choice = tools_of.write_choice(request, ctx, customs, lost)
-    body.parallel_tool_calls = request.parallel
+    body.tool_choice, body.parallel_tool_calls = choice, request.parallel
   end
   write_format(body, request)
   write_reasoning(body, request, knowledge, lost)

@@ -1,5 +1,6 @@
 --- Tools and the choice among them, read from a Responses request and written into one.
 
+local choices = require('protocol._choice')
 local ids = require('protocol._ids')
 local json = require('px.json')
 local read = require('protocol._read')
@@ -206,46 +207,46 @@ function M.write(request, ctx, lost)
   return #tools > 0 and tools or nil
 end
 
---- How a choice names a tool; nil for one that is not offered.
+local function fits(tool)
+  return not tool.hosted or tool.protocol == PROTOCOL or search.read(tool)
+end
+
+--- How a choice names a tool that is offered.
 local function named(request, name, ctx)
   for _, tool in ipairs(request.tools) do
     if tool.name == name and not tool.hosted then
       return { type = tool.custom and 'custom' or 'function', name = ids.shorten(ctx, name) }
     elseif tool.name == name and tool.protocol == PROTOCOL then
       return { type = tool.hosted.type, server_label = opt(tool.hosted.server_label) }
-    elseif tool.name == name and search.read(tool) then
+    elseif tool.name == name and fits(tool) then
       return { type = 'web_search' }
     end
   end
   return nil
 end
 
---- @param request px.Request With tools.
+--- @param request px.Request
 --- @param ctx px.Context
 --- @param lost fun(path: string)
 --- @return any
 function M.write_choice(request, ctx, lost)
-  local choice = request.tool_choice
+  local choice = choices.among(request, fits, lost)
   if not choice then
     return nil
   elseif choice.mode == 'any' then
     return 'required'
   elseif choice.mode == 'one' then
-    local found = named(request, choice.name, ctx)
-    if not found then
-      lost('tool_choice')
-    end
-    return found
-  elseif choice.mode == 'subset' then
-    local list = json.array({})
-    for _, name in ipairs(choice.names) do
-      list[#list + 1] = named(request, name, ctx)
-    end
-    return {
-      type = 'allowed_tools', mode = choice.required and 'required' or 'auto', tools = list,
-    }
+    return named(request, choice.name, ctx)
+  elseif choice.mode ~= 'subset' then
+    return choice.mode
   end
-  return choice.mode
+  local list = json.array({})
+  for i, name in ipairs(choice.names) do
+    list[i] = named(request, name, ctx)
+  end
+  return {
+    type = 'allowed_tools', mode = choice.required and 'required' or 'auto', tools = list,
+  }
 end
 
 return M

@@ -320,9 +320,9 @@ function M.write(request, ctx)
   }
   outgoing.write(body, request, ctx, lost)
   body.tools = tools.write(request, ctx, lost)
+  local choice = tools.write_choice(request, ctx, lost)
   if body.tools then
-    body.tool_choice = tools.write_choice(request, ctx, lost)
-    body.parallel_tool_calls = request.parallel
+    body.tool_choice, body.parallel_tool_calls = choice, request.parallel
   end
   write_text(body, request)
   write_reasoning(body, request, knowledge, lost)
