@@ -75,4 +75,23 @@ describe('what an answer of the history cites', function()
   end)
 end)
 
+describe('a file that a vendor keeps', function()
+  it('is named to that vendor alone', function()
+    local uri = '"https://generativelanguage.googleapis.com/v1beta/files/abc"'
+    local parts = { pdf = '{"fileData":{"fileUri":' .. uri .. ',"mimeType":"application/pdf"}}',
+      png = '{"fileData":{"fileUri":' .. uri .. ',"mimeType":"image/png"}}' }
+    check({
+      { 'GR', '[{"role":"user","parts":[' .. parts.pdf .. ']}]', 'input.1.content',
+        '[{"text":"[document omitted]","type":"input_text"}]', 'messages.document' },
+      { 'GR', '[{"role":"user","parts":[' .. parts.png .. ']}]', 'input.1.content',
+        '[{"text":"[image omitted]","type":"input_text"}]', 'messages.image' },
+      { 'AR', '[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":'
+        .. '"f"}}]}]', 'input.1.content',
+        '[{"text":"[image omitted]","type":"input_text"}]', 'messages.image' },
+      { 'CR', '[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]',
+        'input.1.content', '[{"file_id":"f","type":"input_file"}]', '' },
+    })
+  end)
+end)
+
 t.finish()

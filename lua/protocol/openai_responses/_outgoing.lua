@@ -26,6 +26,11 @@ local function omitted(lost, what, more)
   return text_part('[' .. what .. ' omitted' .. (more or '') .. ']')
 end
 
+--- Tells whether a file may be kept at OpenAI, and not by another vendor.
+local function is_openai(block)
+  return not block.protocol or block.protocol:find('^openai') ~= nil
+end
+
 -- Block kind: the part of the user that it becomes. Called with (block, lost).
 local part_of = {}
 
@@ -41,7 +46,7 @@ function part_of.refusal(block)
 end
 
 function part_of.image(block, lost)
-  if block.file and block.protocol == 'anthropic' then
+  if block.file and not is_openai(block) then
     return omitted(lost, 'image')
   elseif block.file then
     return { type = 'input_image', file_id = block.file, detail = block.detail or 'auto' }
@@ -73,7 +78,7 @@ function part_of.document(block, lost)
     }
   elseif block.url then
     return { type = 'input_file', file_url = block.url }
-  elseif block.file and block.protocol ~= 'anthropic' then
+  elseif block.file and is_openai(block) then
     return { type = 'input_file', file_id = block.file }
   end
   return omitted(lost, 'document')
