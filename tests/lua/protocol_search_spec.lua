@@ -78,6 +78,30 @@ describe('a search of the web', function()
     eq({ 'tools.googleSearch' }, lost)
   end)
 
+  it('has members that others do not know, which are lost', function()
+    local cases = {
+      { 'gemini', 'anthropic', '{"googleSearch":{"excludeDomains":["x.y"],"timeRangeFilter":'
+        .. '{"startTime":"a"}}}', 'tools.web_search.timeRangeFilter', '["x.y"]' },
+      { 'openai_responses', 'anthropic', '{"type":"web_search","external_web_access":false,'
+        .. '"filters":{"blocked_domains":["x.y"],"more":1}}',
+        'tools.web_search.external_web_access tools.web_search.filters.more', '["x.y"]' },
+      { 'openai_responses', 'anthropic', '{"type":"web_search","external_web_access":true}', '' },
+      { 'openai_responses', 'anthropic', '{"type":"web_search","filters":{"allowed_domains":'
+        .. '["a.b"],"blocked_domains":["x.y"]}}', 'tools.web_search.blocked' },
+      { 'anthropic', 'openai_responses', '{"type":"web_search_20250305","name":"web_search",'
+        .. '"cache_control":{"type":"ephemeral"},"allowed_callers":["direct"]}',
+        'tools.web_search.allowed_callers tools.web_search.cache_control' },
+    }
+    for _, case in ipairs(cases) do
+      local text = ASKS[case[1]]:gsub('"tools":.*$', function()
+        return '"tools":[' .. case[3] .. ']}'
+      end)
+      local body, lost = kit.convert(case[1], case[2], text)
+      eq(case[3] .. case[4], case[3] .. lost)
+      eq(case[5] or 'absent', kit.at(body, 'tools.1.blocked_domains'))
+    end
+  end)
+
   it('needs no place, and is counted without one', function()
     for _, wish in ipairs({ '{}', '{"search_context_size":"low"}', '{"user_location":null}' }) do
       local body = json.decode('{"model":"m","messages":[{"role":"user","content":"Hi"}],'

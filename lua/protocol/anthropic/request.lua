@@ -191,7 +191,7 @@ end
 -- Writing -----------------------------------------------------------------------------------------
 
 local function write_search(wish, lost)
-  search.lose(wish, { 'size' }, lost)
+  search.lose(wish, { 'size', wish.allowed and 'blocked' or nil }, lost)
   return {
     type = 'web_search_20250305', name = 'web_search', max_uses = wish.most,
     allowed_domains = wish.allowed, blocked_domains = not wish.allowed and wish.blocked or nil,

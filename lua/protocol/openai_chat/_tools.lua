@@ -9,11 +9,15 @@ local search = require('protocol._search')
 
 local M = {}
 
+local KNOWN_SEARCH = { user_location = true, search_context_size = true }
+
 --- The wish to search, which stands beside the tools in Chat.
 ---
 --- @param wish table The request's `web_search_options`.
+--- @param lost fun(path: string)
 --- @return px.Tool
-function M.read_search(wish)
+function M.read_search(wish, lost)
+  read.unknown(wish, KNOWN_SEARCH, 'request.web_search_options.', lost)
   local place = read.opt(wish.user_location)
   return {
     name = 'web_search', protocol = 'openai_chat',

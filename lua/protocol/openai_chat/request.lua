@@ -107,7 +107,7 @@ local function read_tools(body, request, lost)
   end
   local wish = read.table(body.web_search_options, 'web_search_options', 'an object')
   if wish then
-    tools[#tools + 1] = tools_of.read_search(wish)
+    tools[#tools + 1] = tools_of.read_search(wish, lost)
   end
   if #tools > 0 then
     request.tools = tools
