@@ -94,4 +94,33 @@ describe('a file that a vendor keeps', function()
   end)
 end)
 
+describe('members that nobody knows', function()
+  it('of tools are told to be lost', function()
+    for from, lost in pairs({ C = 'request.tools.x request.tools.y',
+      O = 'request.tools.strict request.tools.x request.tools.y' }) do
+      local _, got = kit.convert(NAMES[from], 'anthropic', BEGINS[from] .. '[{"role":"user",'
+        .. '"content":"Hi"}],"tools":[{"type":"function","x":1,"function":{"name":"f","y":2,'
+        .. '"strict":true,"parameters":{"type":"object"}}}]}',
+        { knowledge = { output_format = true } })
+      eq(from .. ' ' .. lost, from .. ' ' .. got)
+    end
+    local _, lost = kit.convert('openai_chat', 'anthropic', BEGINS.C .. '[{"role":"user","content":'
+      .. '"Hi"}],"tools":[{"type":"function","name":"f","parameters":{},"z":1}]}')
+    eq('request.tools.z', lost)
+  end)
+
+  it('of parts are told to be lost', function()
+    check({
+      { 'CA', '[{"role":"user","content":[{"type":"text","text":"a","foo":1,"annotations":[]},'
+        .. '{"type":"image_url","image_url":{"url":"http://x/y.png","bar":2}}]}]',
+        'messages.1.content.1', '{"text":"a","type":"text"}',
+        'request.messages.image_url.bar request.messages.text.foo' },
+      { 'CG', '[{"role":"user","content":[{"type":"file","file":{"file_data":"JVBERi0x","filename":'
+        .. '"a.pdf","pages":3}}]}]', 'contents.1.parts.1',
+        '{"inlineData":{"data":"JVBERi0x","mimeType":"application/pdf"}}',
+        'messages.title request.messages.file.pages' },
+    })
+  end)
+end)
+
 t.finish()

@@ -62,6 +62,8 @@ local CHAT = set_of('model messages stream tools format think options logprobs t
 local GENERATE = set_of([[model prompt system images stream format think options logprobs
   top_logprobs]])
 
+local TOOL = set_of('type function name description parameters')
+
 local function is_empty(value)
   return value == '' or type(value) == 'table' and next(value) == nil
 end
@@ -72,6 +74,10 @@ local HARMLESS = {
   raw = function(value) return value == false end,
   truncate = function(value) return value == true end,
   shift = function(value) return value == true end,
+}
+
+local HARMLESS_TOOL = {
+  strict = function(value) return value == false end,
 }
 
 local THINK = { low = true, medium = true, high = true, max = true }
@@ -91,6 +97,10 @@ local function read_tool(tool, path, lost)
   local name = read.text(inner.name, at .. '.name')
   if not name or name == '' then
     bad(at .. '.name is missing', at .. '.name')
+  end
+  read.unknown(tool, TOOL, 'request.tools.', lost, HARMLESS_TOOL)
+  if inner ~= tool then
+    read.unknown(inner, TOOL, 'request.tools.', lost, HARMLESS_TOOL)
   end
   return {
     name = name,

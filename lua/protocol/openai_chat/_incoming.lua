@@ -12,6 +12,11 @@ local bad, opt, null = read.bad, read.opt, json.null
 
 local AUDIO = { wav = 'audio/wav', mp3 = 'audio/mpeg' }
 
+-- Values of messages and of parts that say nothing.
+local HARMLESS = {
+  annotations = function(value) return type(value) == 'table' and next(value) == nil end,
+}
+
 local function cache_of(part)
   if opt(part.prompt_cache_breakpoint) then
     return { type = 'ephemeral' }
@@ -124,6 +129,36 @@ function part_of.thinking(part)
   return { kind = 'thinking', text = read.maybe_text(inner) or '' }
 end
 
+local function members(prefix, text)
+  local known = {}
+  for name in text:gmatch('%S+') do
+    known[name] = true
+  end
+  return { known = known, prefix = 'request.messages.' .. prefix .. '.' }
+end
+
+-- Members that are read above, of parts and of the one that holds the content; others are lost.
+local KNOWN_OF, KNOWN_IN = {}, {
+  image_url = members('image_url', 'url detail'),
+  input_audio = members('input_audio', 'data format'),
+  file = members('file', 'filename file_data file_id'),
+  document_url = members('document_url', 'url'),
+  file_url = members('file_url', 'url'),
+}
+for kind in pairs(part_of) do
+  KNOWN_OF[kind] = members(kind, 'type text file_name document_name closed cache_control '
+    .. 'prompt_cache_breakpoint ' .. kind)
+end
+
+local function note_rest(part, lost)
+  local kind = part.type
+  local of, inside = KNOWN_OF[kind], KNOWN_IN[kind]
+  read.unknown(part, of.known, of.prefix, lost, HARMLESS)
+  if inside and read.is_object(part[kind]) then
+    read.unknown(part[kind], inside.known, inside.prefix, lost)
+  end
+end
+
 --- Adds the blocks of `content`, a string or a list of parts.
 ---
 --- @param blocks px.Block[]
@@ -152,6 +187,7 @@ function M.content(blocks, content, path, lost)
           at .. '.type')
       end
       local block = make(part, at, lost)
+      note_rest(part, lost)
       block.cache = cache_of(part)
       blocks[#blocks + 1] = block
     end
@@ -292,9 +328,6 @@ local KNOWN = {
   role = true, content = true, name = true, refusal = true, tool_calls = true,
   tool_call_id = true, function_call = true, reasoning_content = true, reasoning = true,
   reasoning_details = true, cache_control = true, id = true,
-}
-local HARMLESS = {
-  annotations = function(value) return type(value) == 'table' and next(value) == nil end,
 }
 
 --- @param messages table

@@ -10,6 +10,31 @@ local search = require('protocol._search')
 local M = {}
 
 local KNOWN_SEARCH = { user_location = true, search_context_size = true }
+local KNOWN = { type = true, ['function'] = true, custom = true, cache_control = true }
+local KNOWN_INNER = {
+  name = true, description = true, parameters = true, strict = true, format = true,
+}
+-- What a tool has that is written as Responses has it.
+local KNOWN_FLAT = {}
+for _, known in ipairs({ KNOWN, KNOWN_INNER }) do
+  for name in pairs(known) do
+    KNOWN_FLAT[name] = true
+  end
+end
+
+--- Records members of a tool that no one reads.
+---
+--- @param tool table
+--- @param inner table The member that declares it, or the tool itself.
+--- @param lost fun(path: string)
+function M.note_rest(tool, inner, lost)
+  if inner == tool then
+    read.unknown(tool, KNOWN_FLAT, 'request.tools.', lost)
+  else
+    read.unknown(tool, KNOWN, 'request.tools.', lost)
+    read.unknown(inner, KNOWN_INNER, 'request.tools.', lost)
+  end
+end
 
 --- The wish to search, which stands beside the tools in Chat.
 ---

@@ -83,6 +83,7 @@ local function read_tool(tool, path, lost)
   if not name or name == '' then
     bad(path .. '.' .. kind .. '.name is missing', path .. '.' .. kind .. '.name')
   end
+  tools_of.note_rest(tool, inner, lost)
   local at = path .. '.' .. kind
   return {
     name = name,
