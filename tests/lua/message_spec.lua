@@ -57,6 +57,15 @@ describe('px.message', function()
     eq(nil, m:get('temperature'))
   end)
 
+  it('reads a form of the answer whose members are null', function()
+    local m = message(nil, '{"model":"m","response_format":{"type":"json_schema",'
+      .. '"json_schema":null}}')
+    eq({ kind = 'schema' }, m.params.response_format)
+    m = message({ protocol = 'openai_responses' }, '{"model":"m","text":{"format":{"type":'
+      .. '"json_schema","name":null,"schema":null,"strict":null}}}')
+    eq({ kind = 'schema' }, m.params.response_format)
+  end)
+
   it('routes in the phase request alone', function()
     local m = message()
     m:route('one:x')

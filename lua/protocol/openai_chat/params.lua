@@ -3,8 +3,9 @@
 local effort = require('protocol._effort')
 local json = require('px.json')
 local params = require('protocol._params')
+local read = require('protocol._read')
 
-local value, put = params.value, params.put
+local value, put, opt = params.value, params.put, read.opt
 
 local max_tokens = {}
 
@@ -60,8 +61,11 @@ function response_format.get(body)
   if type(format) ~= 'table' or format.type == 'text' then
     return nil
   elseif format.type == 'json_schema' then
-    local inner = format.json_schema or {}
-    return { kind = 'schema', name = inner.name, schema = inner.schema, strict = inner.strict }
+    local inner = read.maybe_table(format.json_schema)
+    return {
+      kind = 'schema', name = opt(inner.name), schema = opt(inner.schema),
+      strict = opt(inner.strict),
+    }
   end
   return { kind = 'json' }
 end

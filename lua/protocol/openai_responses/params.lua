@@ -2,8 +2,9 @@
 
 local effort = require('protocol._effort')
 local params = require('protocol._params')
+local read = require('protocol._read')
 
-local value, put = params.value, params.put
+local value, put, opt = params.value, params.put, read.opt
 
 local reasoning = {}
 
@@ -38,7 +39,10 @@ function response_format.get(body)
   if type(format) ~= 'table' or format.type == 'text' then
     return nil
   elseif format.type == 'json_schema' then
-    return { kind = 'schema', name = format.name, schema = format.schema, strict = format.strict }
+    return {
+      kind = 'schema', name = opt(format.name), schema = opt(format.schema),
+      strict = opt(format.strict),
+    }
   end
   return { kind = 'json' }
 end
@@ -65,7 +69,7 @@ local tool_choice = {}
 function tool_choice.get(body)
   local choice = value(body, 'tool_choice')
   if type(choice) == 'table' then
-    return choice.name and { name = choice.name } or nil
+    return opt(choice.name) and { name = choice.name } or nil
   end
   return choice == 'required' and 'any' or choice
 end
