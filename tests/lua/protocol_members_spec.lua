@@ -123,4 +123,32 @@ describe('members that nobody knows', function()
   end)
 end)
 
+describe('a result that is an error', function()
+  local function results(content)
+    return '[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"tool_use","id":'
+      .. '"t","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result",'
+      .. '"tool_use_id":"t","is_error":true,"content":' .. content .. '}]}]'
+  end
+
+  it('says so once, and the member that says it is lost', function()
+    local image = '{"type":"image","source":{"type":"url","url":"https://x"}}'
+    local boom = results('[' .. image .. ',{"type":"text","text":"boom"}]')
+    local plain = results('"<tool_use_error>no</tool_use_error>"')
+    check({
+      { 'AR', boom, 'input.3.output', '[{"detail":"auto","image_url":"https://x","type":'
+        .. '"input_image"},{"text":"Error: boom","type":"input_text"}]', 'messages.is_error' },
+      { 'AR', results('[' .. image .. ']'), 'input.3.output', '[{"text":"Error: ","type":'
+        .. '"input_text"},{"detail":"auto","image_url":"https://x","type":"input_image"}]',
+        'messages.is_error' },
+      { 'AR', results('[]'), 'input.3.output', '"Error: "', 'messages.is_error' },
+      { 'AR', plain, 'input.3.output', '"<tool_use_error>no</tool_use_error>"',
+        'messages.is_error' },
+      { 'AC', plain, 'messages.3.content', '"<tool_use_error>no</tool_use_error>"',
+        'messages.is_error' },
+      { 'AO', plain, 'messages.3.content', '"<tool_use_error>no</tool_use_error>"',
+        'messages.is_error' },
+    })
+  end)
+end)
+
 t.finish()

@@ -118,9 +118,11 @@ local function tool_message(block, ctx, extra, lost, marks)
     end
   end
   local text = table.concat(texts, '\n')
-  if block.is_error and not text:lower():find('^%s*<?[%w_]*error') then
-    text = 'Error: ' .. text
+  if block.is_error then
     lost('messages.is_error')
+    if not text:lower():find('^%s*<?[%w_]*error') then
+      text = 'Error: ' .. text
+    end
   end
   local allowed = (ctx.knowledge or {}).tool_images or (ctx.settings or {}).tool_images
   if #images > 0 and not allowed then

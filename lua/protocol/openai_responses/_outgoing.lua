@@ -111,22 +111,29 @@ end
 --- @field marks px.Marks
 --- @field customs table<string, boolean> Ids of calls of custom tools.
 
+--- Says of a result that it is an error, for which there is no member.
+local function tell_error(parts, first)
+  if not first then
+    table.insert(parts, 1, text_part('Error: '))
+  elseif not first.text:lower():find('^%s*<?[%w_]*error') then
+    first.text = 'Error: ' .. first.text
+  end
+end
+
 --- The result of a call: text where it is nothing else.
 local function write_result(state, block)
-  local parts, texts = {}, {}
+  local parts, texts, first = {}, {}, nil
   for _, inner in ipairs(block.blocks or {}) do
     local part = bare_part(inner, state.lost)
     parts[#parts + 1] = part
-    texts[#texts + 1] = part and part.type == 'input_text' and part.text or nil
+    first = first or part and part.type == 'input_text' and part or nil
   end
-  if block.is_error and not (texts[1] or ''):lower():find('^%s*<?[%w_]*error') then
+  if block.is_error then
     state.lost('messages.is_error')
-    texts[1] = 'Error: ' .. (texts[1] or '')
-    if parts[1] and parts[1].type == 'input_text' then
-      parts[1].text = texts[1]
-    else
-      table.insert(parts, 1, text_part(texts[1]))
-    end
+    tell_error(parts, first)
+  end
+  for _, part in ipairs(parts) do
+    texts[#texts + 1] = part.text
   end
   mark.put(state.marks, parts[#parts], block, 'messages.cache')
   local plain = #texts == #parts and (#parts == 0 or mark.none_on(parts[#parts]))
