@@ -54,7 +54,7 @@ local function reasoning(effort, marks)
 end
 
 local function plain(max_output)
-  return { max_output = max_output, max_completion_tokens = true }
+  return { thinking = 'none', max_output = max_output, max_completion_tokens = true }
 end
 
 -- Gemini by generation: those that think by a budget in tokens, those that think by levels.

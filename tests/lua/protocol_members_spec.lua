@@ -2,6 +2,7 @@
 --- they are told to be lost.
 
 local kit = require('corpus_kit')
+local knowledge = require('policy.knowledge')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
@@ -148,6 +149,50 @@ describe('a result that is an error', function()
       { 'AO', plain, 'messages.3.content', '"<tool_use_error>no</tool_use_error>"',
         'messages.is_error' },
     })
+  end)
+end)
+
+describe('thinking', function()
+  local function ask(members)
+    return '[{"role":"user","content":"Hi"}],' .. members
+  end
+  local lost = 'params.reasoning'
+
+  it('that may go on though it is off is told, and not of models that never think', function()
+    local body = ask('"reasoning_effort":"none"')
+    check({
+      { 'CC', body, 'reasoning_effort', 'absent', lost },
+      { 'CR', body, 'reasoning', 'absent', lost },
+      { 'CC', body, 'reasoning_effort', 'absent', '', { knowledge = { thinking = 'none' } } },
+      { 'CR', body, 'reasoning', 'absent', '', { knowledge = { thinking = 'none' } } },
+    })
+    eq('none', knowledge.lookup('gpt-4o', 'openai_chat').thinking)
+  end)
+
+  it('is asked of Chat in the words of several vendors', function()
+    local adaptive = { knowledge = { thinking = 'adaptive' } }
+    for _, kind in ipairs({ 'enabled', 'adaptive', 'auto' }) do
+      check({ { 'CA', ask('"thinking":{"type":"' .. kind .. '"}'), 'thinking.type', '"adaptive"',
+        '', adaptive } })
+    end
+    check({
+      { 'CA', ask('"thinking":{"type":"disabled"}'), 'thinking.type', '"disabled"', '', adaptive },
+      { 'CA', ask('"thinking":{"type":"deep","x":1}'), 'thinking', 'absent',
+        'request.thinking.type request.thinking.x', adaptive },
+      { 'CA', ask('"reasoning":{"effort":"low","y":1}'), 'thinking.type', '"adaptive"',
+        'request.reasoning.y', adaptive },
+    })
+  end)
+end)
+
+describe('a temperature', function()
+  it('is at most 2 for OpenAI', function()
+    local body = '[{"role":"user","content":"Hi"}],"options":{"temperature":%s}'
+    for _, to in ipairs({ 'OC', 'OR', 'OG' }) do
+      local place = to == 'OG' and 'generationConfig.temperature' or 'temperature'
+      check({ { to, body:format('2.5'), place, '2', 'params.temperature' } })
+      check({ { to, body:format('2'), place, '2', '' } })
+    end
   end)
 end)
 

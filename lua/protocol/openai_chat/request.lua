@@ -10,6 +10,7 @@ local incoming = require('protocol.openai_chat._incoming')
 local logprobs = require('protocol._logprobs')
 local outgoing = require('protocol.openai_chat._outgoing')
 local read = require('protocol._read')
+local sampling = require('protocol._sampling')
 local tools_of = require('protocol.openai_chat._tools')
 
 local M = {}
@@ -164,7 +165,26 @@ local function read_format(body)
   }
 end
 
-local function read_reasoning(body)
+local KNOWN_REASONING = { effort = true, max_tokens = true, enabled = true, exclude = true }
+local KNOWN_THINKING = { type = true, budget_tokens = true }
+-- Words of those whose thinking is one or the other; each maps to an effort.
+local THINKING = { enabled = 'auto', adaptive = 'auto', auto = 'auto', disabled = 'off' }
+
+local function note_reasoning(body, lost)
+  if read.is_object(body.reasoning) then
+    read.unknown(body.reasoning, KNOWN_REASONING, 'request.reasoning.', lost)
+  end
+  if read.is_object(body.thinking) then
+    read.unknown(body.thinking, KNOWN_THINKING, 'request.thinking.', lost)
+    local kind = opt(body.thinking.type)
+    if kind ~= nil and not THINKING[kind] then
+      lost('request.thinking.type')
+    end
+  end
+end
+
+local function read_reasoning(body, lost)
+  note_reasoning(body, lost)
   local object = read.maybe_table(body.reasoning)
   local word = read.text(body.reasoning_effort, 'reasoning_effort')
     or read.maybe_text(object.effort)
@@ -178,9 +198,10 @@ local function read_reasoning(body)
   local old = read.maybe_table(body.thinking)
   if not word and not budget then
     budget = read.maybe_number(old.budget_tokens)
-    if old.type == 'disabled' or body.enable_thinking == false or object.enabled == false then
+    local kind = THINKING[old.type]
+    if kind == 'off' or body.enable_thinking == false or object.enabled == false then
       word = 'off'
-    elseif old.type == 'enabled' or body.enable_thinking == true or object.enabled == true then
+    elseif kind or body.enable_thinking == true or object.enabled == true then
       word = not budget and 'auto' or nil
     end
   end
@@ -235,7 +256,7 @@ function M.read(body, ctx)
     presence_penalty = read.number(body.presence_penalty, 'presence_penalty'),
     frequency_penalty = read.number(body.frequency_penalty, 'frequency_penalty'),
     response_format = read_format(body),
-    reasoning = read_reasoning(body),
+    reasoning = read_reasoning(body, lost),
     verbosity = read.text(body.verbosity, 'verbosity'),
     user = read.maybe_text(body.safety_identifier) or read.text(body.user, 'user'),
     metadata = read.table(body.metadata, 'metadata', 'an object'),
@@ -287,7 +308,8 @@ local function write_reasoning(body, request, knowledge, lost)
     return
   end
   if not knowledge.effort then
-    if wish ~= 'off' then
+    -- Some models never think; one that nobody knows may do so all the same.
+    if wish ~= 'off' or knowledge.thinking ~= 'none' then
       lost('params.reasoning')
     end
     return
@@ -312,7 +334,7 @@ local function write_sampling(body, request, knowledge, ctx, lost)
       lost('params.' .. name)
     end
   end
-  body.seed = request.seed
+  body.temperature, body.seed = sampling.temperature(body.temperature, lost), request.seed
   if free then
     logprobs.write(body, request, ctx)
   elseif request.logprobs then

@@ -7,6 +7,7 @@ local json = require('px.json')
 local logprobs = require('protocol._logprobs')
 local outgoing = require('protocol.openai_responses._outgoing')
 local read = require('protocol._read')
+local sampling = require('protocol._sampling')
 local tools = require('protocol.openai_responses._tools')
 
 local M = {}
@@ -225,7 +226,7 @@ local function write_reasoning(body, request, knowledge, lost)
   if not wish then
     return
   elseif not knowledge.effort then
-    if wish ~= 'off' and wish ~= 'auto' then
+    if wish ~= 'auto' and (wish ~= 'off' or knowledge.thinking ~= 'none') then
       lost('params.reasoning')
     end
     return
@@ -262,6 +263,7 @@ local function write_sampling(body, request, knowledge, ctx, lost)
       lost('params.' .. name)
     end
   end
+  body.temperature = sampling.temperature(body.temperature, lost)
   if request.logprobs and free then
     write_logprobs(body, request, ctx)
   elseif request.logprobs then

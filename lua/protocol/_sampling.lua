@@ -1,0 +1,23 @@
+--- Parameters of sampling, in the range that OpenAI's protocols have.
+
+local json = require('px.json')
+
+local M = {}
+
+-- What OpenAI's protocols take at most.
+local WARMEST = 2
+
+--- A temperature as it is, or the warmest that is allowed.
+---
+--- @param value? number
+--- @param lost fun(path: string)
+--- @return number?
+function M.temperature(value, lost)
+  if value and json.tonumber(value) > WARMEST then
+    lost('params.temperature')
+    return WARMEST
+  end
+  return value
+end
+
+return M
