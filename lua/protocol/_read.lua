@@ -183,7 +183,10 @@ end
 function M.unknown(body, known, prefix, lost, harmless)
   local any = false
   for key, value in pairs(body) do
-    any = any or is_lost(key, value, known, harmless)
+    if not known[key] and is_lost(key, value, known, harmless) then
+      any = true
+      break
+    end
   end
   for _, key in ipairs(any and json.keys(body) or NONE) do
     if is_lost(key, body[key], known, harmless) then

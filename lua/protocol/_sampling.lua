@@ -13,7 +13,8 @@ local WARMEST = 2
 --- @param lost fun(path: string)
 --- @return number?
 function M.temperature(value, lost)
-  if value and json.tonumber(value) > WARMEST then
+  local warm = type(value) == 'number' and value or json.tonumber(value or 0)
+  if warm > WARMEST then
     lost('params.temperature')
     return WARMEST
   end

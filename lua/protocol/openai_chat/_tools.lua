@@ -127,8 +127,9 @@ end
 --- @param lost fun(path: string)
 --- @return any
 function M.write_choice(request, ctx, customs, lost)
-  if not request.tool_choice then
-    return nil
+  local mode = request.tool_choice and request.tool_choice.mode
+  if not mode or mode == 'auto' or mode == 'none' then
+    return mode
   end
   local searches = {}
   local choice = choices.among(request, function(tool)
@@ -142,8 +143,6 @@ function M.write_choice(request, ctx, customs, lost)
     return 'required'
   elseif choice.mode == 'one' then
     return named(choice.name, ctx, customs)
-  elseif choice.mode ~= 'subset' then
-    return choice.mode
   end
   local list = json.array({})
   for _, name in ipairs(choice.names) do
