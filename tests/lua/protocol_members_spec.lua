@@ -36,6 +36,8 @@ describe('a mark for caching on a whole message of Chat', function()
     check({
       { 'CA', '[{"role":"system","content":"S",' .. MARK .. '},{"role":"user","content":"Hi"}]',
         'system', '[{' .. MARK .. ',"text":"S","type":"text"}]', '' },
+      { 'CA', '[{"role":"system","content":"S",' .. MARK .. '}]', 'messages.1.content',
+        '[{' .. MARK .. ',"text":"S","type":"text"}]', '' },
       { 'CA', '[{"role":"user","content":' .. MARKED, 'messages.1.content',
         '[{"text":"a","type":"text"},{' .. MARK .. ',"text":"b","type":"text"}]', '' },
       { 'CA', '[{"role":"user","content":"Hi"},{"role":"assistant","content":"x","tool_calls":[{'
@@ -120,6 +122,8 @@ describe('members that nobody knows', function()
         .. '"a.pdf","pages":3}}]}]', 'contents.1.parts.1',
         '{"inlineData":{"data":"JVBERi0x","mimeType":"application/pdf"}}',
         'messages.title request.messages.file.pages' },
+      { 'RA', '[{"role":"user","content":[{"type":"input_text","text":"a","foo":1}]}]',
+        'messages.1.content', '[{"text":"a","type":"text"}]', 'request.input.content.foo' },
     })
   end)
 end)

@@ -93,6 +93,13 @@ function part_of.input_audio(part, path)
   return { kind = 'audio', media = AUDIO[format] or 'audio/' .. format, data = audio.data }
 end
 
+-- Members of parts that are read above, or that say nothing here.
+local KNOWN_PART = {}
+for name in ([[type text annotations logprobs refusal detail image_url file_id filename file_data
+  file_url input_audio prompt_cache_breakpoint]]):gmatch('%S+') do
+  KNOWN_PART[name] = true
+end
+
 --- Adds the blocks of a string or a list of parts.
 ---
 --- @param blocks px.Block[]
@@ -121,6 +128,7 @@ local function read_content(blocks, content, path, lost)
           at .. '.type')
       end
       local block = make(part, at, lost)
+      read.unknown(part, KNOWN_PART, 'request.input.content.', lost)
       block.cache = opt(part.prompt_cache_breakpoint) and { type = 'ephemeral' } or nil
       blocks[#blocks + 1] = block
     end
