@@ -179,6 +179,15 @@ local PARTIALS = {
     partial(piece('$.l[2]', '"stringValue":"x"')), partial(piece('$.l.k', '"stringValue":"x"')),
     partial(piece('$.l[99999999]', '"stringValue":"x"')), partial(piece('l', '"stringValue":"x"')),
     chunk('', 'STOP') }, '{"l":[null,null,"x"]}' },
+  { 'with holes inside of a path', { partial('"id":"c","name":"f","willContinue":true'),
+    partial(piece('$.a[2].b', '"stringValue":"x"')), partial(piece('$.b[1]', '"numberValue":3')),
+    partial(piece('$.b[3].c', '"boolValue":true')), partial(piece('$.d[1][1]',
+    '"stringValue":"y"')), chunk('', 'STOP') }, '{"a":[null,null,{"b":"x"}],'
+    .. '"b":[null,3,null,{"c":true}],"d":[null,[null,"y"]]}' },
+  { 'with more holes than one call may have', { partial('"id":"c","name":"f","willContinue":true'),
+    partial(piece('$.k', '"stringValue":"x"')), partial(piece('$.a' .. ('[9000]'):rep(63),
+    '"stringValue":"x"')), partial(piece('$.z[9000]', '"stringValue":"x"')), chunk('', 'STOP') },
+    '{"a":[' .. ('null,'):rep(9000) .. '[]],"k":"x","z":[]}' },
 }
 
 describe('a Gemini stream is read:', function()

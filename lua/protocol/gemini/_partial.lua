@@ -7,6 +7,8 @@ local read = require('protocol._read')
 local M = {}
 
 local STEPS_MAX, INDEX_MAX = 64, 10000
+-- Of one call: few bytes of paths can ask for many nulls.
+local FILLED_MAX = 10000
 
 --- Takes a path apart: names and, from 1, indices.
 ---
@@ -32,6 +34,24 @@ local function steps_of(text)
     out[#out + 1], at = name, after
   end
   return #out > 0 and #out <= STEPS_MAX and out or nil
+end
+
+--- Fills an array up to a step with null, since an array has no holes.
+---
+--- @return boolean filled False where the call has too many nulls already.
+local function fill(call, at, step)
+  local missing = type(step) == 'number' and step - 1 - #at or 0
+  if missing > 0 then
+    local filled = (call.filled or 0) + missing
+    if filled > FILLED_MAX then
+      return false
+    end
+    call.filled = filled
+    for i = #at + 1, step - 1 do
+      at[i] = json.null
+    end
+  end
+  return true
 end
 
 --- Gives the table that a step leads to, made if it is not there.
@@ -60,34 +80,28 @@ end
 
 --- Puts one piece in its place; text is added to the text that is there.
 ---
---- @param args table
+--- @param call table args
 --- @param piece table
-function M.add(args, piece)
+--- @return boolean placed
+function M.add(call, piece)
   local path = read.maybe_text(names.get(piece, 'jsonPath'))
   local steps = path and steps_of(path)
   if not steps then
-    return
+    return false
   end
-  local at = args
-  for i = 1, #steps - 1 do
-    if not fits(at, steps[i]) then
-      return
+  local at, last = call.args, steps[#steps]
+  for i, step in ipairs(steps) do
+    if not fits(at, step) or not fill(call, at, step) then
+      return false
     end
-    at = enter(at, steps[i], steps[i + 1])
-  end
-  local last = steps[#steps]
-  if not fits(at, last) then
-    return
-  end
-  -- An array has no holes.
-  for i = 1, type(last) == 'number' and last - 1 or 0 do
-    at[i] = at[i] == nil and json.null or at[i]
+    at = i < #steps and enter(at, step, steps[i + 1]) or at
   end
   local value, old = value_of(piece), at[last]
   if type(value) == 'string' and type(old) == 'string' then
     value = old .. value
   end
   at[last] = value
+  return true
 end
 
 return M

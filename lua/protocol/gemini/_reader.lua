@@ -166,8 +166,8 @@ function Reader:take_call(events, value)
     return
   end
   for _, piece in ipairs(read.maybe_table(pieces)) do
-    if type(piece) == 'table' then
-      partial.add(self.call.args, piece)
+    if type(piece) == 'table' and not partial.add(self.call, piece) then
+      self:lose('reply.args')
     end
   end
   if not more then
