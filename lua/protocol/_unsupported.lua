@@ -60,18 +60,26 @@ function M.split(text)
   return out
 end
 
+--- The path that a `loc` is, without its 'body'; empty when it has what is no step.
+local function steps_of(loc)
+  local parts = {}
+  for _, part in ipairs(loc) do
+    local step = json.is_number(part) and json.tonumber(part) or part
+    if type(step) ~= 'string' and type(step) ~= 'number' then
+      return {}
+    elseif step ~= 'body' or #parts > 0 then
+      parts[#parts + 1] = step
+    end
+  end
+  return parts
+end
+
 --- The members of lists of details, as FastAPI and pydantic tell them: loc = ('body', 'x').
 local function located(list, add)
   for _, item in ipairs(type(list) == 'table' and list or {}) do
     local loc = type(item) == 'table' and item.loc
     if type(loc) == 'table' and item.type == 'extra_forbidden' then
-      local parts = {}
-      for _, part in ipairs(loc) do
-        if part ~= 'body' or #parts > 0 then
-          parts[#parts + 1] = json.is_number(part) and json.tonumber(part) or part
-        end
-      end
-      add(parts)
+      add(steps_of(loc))
     end
   end
 end

@@ -101,6 +101,13 @@ describe('protocol._unsupported reads', function()
     end)
   end
 
+  it('no place that has what is no step', function()
+    for _, odd in ipairs({ 'null', 'true', '{}', '[1]' }) do
+      eq('b.0', told('{"detail":[{"type":"extra_forbidden","loc":["body","a",' .. odd .. ']},'
+        .. '{"type":"extra_forbidden","loc":["body","b",0]}]}'))
+    end
+  end)
+
   it('16 paths at most, none of them long', function()
     local names = {}
     for i = 1, 50 do
