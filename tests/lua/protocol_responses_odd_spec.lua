@@ -152,6 +152,22 @@ describe('Responses', function()
     end
   end)
 
+  it('ends items in order, however large their numbers are', function()
+    local datas = {}
+    for _, at in ipairs({ '12000000000000000000', '20000000', '3' }) do
+      datas[#datas + 1] = '{"type":"response.output_item.added","output_index":' .. at
+        .. ',"item":{"type":"function_call","id":"i' .. at .. '","call_id":"c' .. at
+        .. '","name":"f","arguments":""}}'
+    end
+    datas[#datas + 1] = '{"type":"response.completed","response":{"status":"completed"}}'
+    local began, stopped = os.clock(), {}
+    for _, event in ipairs(read(datas)) do
+      stopped[#stopped + 1] = event.kind == 'block_stop' and event.index or nil
+    end
+    assert(os.clock() - began < 0.1)
+    t.eq({ 2, 1, 0 }, stopped)
+  end)
+
   it('reads events that are missing, doubled, mixed or spoiled', function()
     for seed = 1, ROUNDS do
       local roll = dice(seed)

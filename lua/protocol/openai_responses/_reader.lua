@@ -366,9 +366,14 @@ end
 
 -- Closes what an upstream left open.
 function Reader:close_items(events)
-  for at = 0, self.last do
+  local places = {}
+  for at in pairs(self.slots) do
+    places[#places + 1] = at
+  end
+  table.sort(places)
+  for _, at in ipairs(places) do
     local slot = self.slots[at]
-    if slot and not slot.done then
+    if not slot.done then
       self:add_args(events, slot, slot.starting, true)
       self:end_slot(events, slot)
     end
