@@ -6,6 +6,9 @@ local MONTHS = {
   Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6,
   Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12,
 }
+-- No limit of a vendor lasts longer than the month that it counts in; what says more would be no
+-- number of a header any more.
+local LONGEST = 31 * 86400
 local UNITS = { ms = 0.001, s = 1, m = 60, h = 3600 }
 
 -- Headers that say when a limit is lifted, with the header that says what is left of it.
@@ -89,7 +92,7 @@ function M.duration(text)
     end
     total, at = total + tonumber(number) * UNITS[unit], after
   end
-  return at > 1 and total or nil
+  return at > 1 and math.min(total, LONGEST) or nil
 end
 
 local function until_reset(text, now)
@@ -102,6 +105,11 @@ local function until_reset(text, now)
   return at and now and at - now or M.duration(text)
 end
 
+--- A wait that can be told; nil for none and for what is no number.
+local function tellable(wait)
+  return wait and wait == wait and math.min(math.max(0, wait), LONGEST) or nil
+end
+
 --- @param headers? table<string, string> Names in lower case.
 --- @param now? integer Seconds since 1970; without it dates say nothing.
 --- @return number? seconds
@@ -111,14 +119,14 @@ function M.after(headers, now)
   end
   local ms = tonumber(headers['retry-after-ms'])
   if ms and ms >= 0 then
-    return ms / 1000
+    return tellable(ms / 1000)
   end
   local plain = headers['retry-after']
   if plain then
     local at = M.http_date(plain)
-    local wait = tonumber(plain) or (at and now and at - now) or M.duration(plain)
+    local wait = tellable(tonumber(plain) or (at and now and at - now) or M.duration(plain))
     if wait then
-      return math.max(0, wait)
+      return wait
     end
   end
   local unified = headers['anthropic-ratelimit-unified-reset']
@@ -129,7 +137,7 @@ function M.after(headers, now)
       wait = math.max(wait or 0, until_reset(reset, now) or 0)
     end
   end
-  return wait and math.max(0, wait) or nil
+  return tellable(wait)
 end
 
 return M

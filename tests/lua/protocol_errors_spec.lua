@@ -1,6 +1,7 @@
 --- Refusals: every shape of upstream read, each client told in its own words.
 
 local json = require('px.json')
+local kit = require('corpus_kit')
 local t = require('harness')
 local retry = require('protocol._retry')
 
@@ -150,6 +151,19 @@ describe('a wait', function()
       eq(case[2], retry.after(case[1], NOW))
     end)
   end
+
+  it('is never longer than a header can say, and a number', function()
+    for _, text in ipairs({ 'inf', '1e400', ('9'):rep(20), ('9'):rep(400) .. 's', '-1e400',
+      'Fri, 25 Nov 9999 02:00:00 GMT' }) do
+      local wait = retry.after({ ['retry-after'] = text }, NOW)
+      eq(text:sub(1, 1) == '-' and 0 or 31 * 86400, wait)
+      eq(wait, retry.after({ ['retry-after-ms'] = text }, NOW) or wait)
+    end
+    eq(nil, retry.after({ ['retry-after'] = 'nan', ['retry-after-ms'] = 'nan' }, NOW))
+    local failure = kit.module('openai_chat', 'errors').read(429, '{}', { ['retry-after'] = 'inf' })
+    local _, _, headers = kit.module('openai_chat', 'errors').write(failure)
+    eq('2678400', headers['retry-after'])
+  end)
 
   it('has times that go back and forth', function()
     for _, text in ipairs({ '1970-01-01T00:00:00Z', '2000-02-29T23:59:59Z',
