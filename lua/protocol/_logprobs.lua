@@ -64,8 +64,8 @@ local function entry(item, name)
   if not token or not json.is_number(likely) then
     return nil
   end
-  local bytes = item.bytes
-  return { token = token, logprob = likely, bytes = type(bytes) == 'table' and bytes or nil }
+  local bytes = read.maybe_table(item.bytes)
+  return { token = token, logprob = likely, bytes = read.is_list(bytes) and bytes or nil }
 end
 
 local function entries(list, name)

@@ -196,6 +196,18 @@ describe('the likelihoods of an answer', function()
     end
   end)
 
+  it('have bytes only as a list', function()
+    for _, bytes in ipairs({ '{"a":1}', '{}', '"x"', '97' }) do
+      local events = read_chat({ chat_chunk('{"content":"a"}', '{"content":[{"token":"a",'
+        .. '"logprob":-1,"bytes":' .. bytes .. ',"top_logprobs":[{"token":"b","logprob":-2,'
+        .. '"bytes":' .. bytes .. '}]}]}'), END })
+      for _, to in ipairs({ 'openai_chat', 'openai_responses', 'ollama' }) do
+        assert(kit.write_stream(to, events, kit.context()):find('"bytes":[97]', 1, true), to)
+        json.encode(kit.module(to, 'reply').write(events, kit.context()))
+      end
+    end
+  end)
+
   it('are cut with the text where the gateway enforces stop sequences', function()
     local frames = {}
     for i, text in ipairs({ 'One', ' E', 'N', 'ough', ' E', 'ND', ' two' }) do
