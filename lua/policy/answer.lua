@@ -50,12 +50,16 @@ local function read_stream(q, protocol, ctx)
   while true do
     local type, data = ex:next(wait)
     if type then
-      local events = read(type, data)
+      local events, over = read(type, data)
       if events and #events > 0 then
         if not put(events) then
           break
         end
         wait = QUIET_SECONDS
+      end
+      if over then
+        ex:cancel()  -- Before the client's end, which may wait for the client.
+        break
       end
     elseif type == false then
       quiet()

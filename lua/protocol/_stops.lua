@@ -1,7 +1,8 @@
 --- Stop sequences for upstreams that take none: the text is cut here.
 ---
 --- Text that could be the beginning of a stop sequence is held back until the next piece decides.
---- After a match nothing of the reply passes but its end.
+--- After a match nothing of the reply passes but the rest of a call that had begun. Then the reply
+--- is over, whatever the upstream still says.
 
 local M = {}
 
@@ -59,6 +60,25 @@ local function flush(state, out)
   end
 end
 
+--- Ends the reply after a match. A call that is open needs its rest, and only the upstream's own
+--- end tells whether it got that.
+local function close(state, out)
+  local calling = false
+  for index, what in pairs(state.begun) do
+    if what == 'call' then
+      calling = true
+    else
+      out[#out + 1] = { kind = 'block_stop', index = index }
+      state.begun[index] = nil
+    end
+  end
+  if not calling then
+    out[#out + 1] = state.called and { kind = 'finish', reason = 'tool' }
+      or { kind = 'finish', reason = 'stop_seq', stop = state.matched }
+    state.over = true
+  end
+end
+
 local function take_text(state, out, event)
   if state.index ~= event.index then
     flush(state, out)
@@ -78,10 +98,9 @@ local function take_text(state, out, event)
     tell(state, out, index, passed)
     begun[index] = true
   end
-  state.matched = found
-  if found and begun[index] then
-    out[#out + 1] = { kind = 'block_stop', index = index }
-    begun[index] = nil
+  if found then
+    state.matched = found
+    close(state, out)
   end
 end
 
@@ -91,17 +110,21 @@ local function take_other(state, out, event)
   if event.kind ~= 'block_stop' or state.begun[event.index] then
     out[#out + 1] = event
   end
-  if event.index then
-    state.begun[event.index] = event.kind ~= 'block_stop' or nil
+  local index, kind = event.index, event.kind
+  if kind == 'tool_start' then
+    state.begun[index], state.called = 'call', true
+  elseif kind == 'block_stop' then
+    state.begun[index] = nil
+  elseif index then
+    state.begun[index] = state.begun[index] or true
   end
 end
 
 local function after_match(state, out, event)
-  if event.kind == 'finish' then
-    local called = event.reason == 'tool'
-    out[#out + 1] = called and event
-      or { kind = 'finish', reason = 'stop_seq', stop = state.matched }
-  elseif not event.index or (event.kind == 'block_stop' and state.begun[event.index]) then
+  local index, kind = event.index, event.kind
+  if state.over then
+    out[#out + 1] = kind == 'usage' and event or nil
+  elseif not index or state.begun[index] then
     out[#out + 1] = event
   end
 end
@@ -109,7 +132,7 @@ end
 --- Makes a filter of lists of events.
 ---
 --- @param list string[] Stop sequences.
---- @return fun(events: px.Event[]?): px.Event[]?
+--- @return fun(events: px.Event[]?): px.Event[]?, boolean? filter `true`: the reply is over.
 function M.filter(list)
   local state = { stops = {}, longest = 0, held = '', begun = {}, credit = 0 }
   for _, stop in ipairs(list) do
@@ -125,7 +148,7 @@ function M.filter(list)
         or take_other
       take(state, out, event)
     end
-    return #out > 0 and out or nil
+    return #out > 0 and out or nil, state.over
   end
 end
 

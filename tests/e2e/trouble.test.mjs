@@ -243,6 +243,23 @@ for (const client of ['openai', 'anthropic']) {
   }
 }
 
+test('a stop sequence that the gateway watches for ends the answer and the upstream\'s',
+  async () => {
+    const held = gate();
+    const talk = openaiFrames({ text: 'One END two', step: 3 });
+    stage.oa.script({ pieces: [talk.slice(0, -3).join(''), () => held.promise], finish: 'stall' });
+    const reply = await within(1500, stage.gw.messages({ model: 'oa:gpt-5-mini', max_tokens: 100,
+      stop_sequences: ['END'], messages: HI, stream: true }), 'the answer ends');
+    await within(1000, stage.oa.last.closed, 'the upstream\'s connection is closed');
+    held.open();
+    assert.equal(stage.oa.last.json.stop, undefined);
+    assert.equal(reply.status, 200);
+    assert.match(reply.text, /"stop_reason":"stop_sequence","stop_sequence":"END"/);
+    assert.match(reply.text, /"output_tokens":[1-9]/);
+    assert.match(reply.text, /event: message_stop/);
+    assert.doesNotMatch(reply.text, /two|event: error/);
+  });
+
 test('an upstream that cannot be reached is a 502 that names no address', async () => {
   stage.gw.writeConfig((config) => {
     config.providers.gone = { type: 'openai', base_url: 'http://127.0.0.1:1/v1',

@@ -180,6 +180,34 @@ describe('stops that the upstream does not take', function()
         context({ stops = { 'END' } }))))
     eq('tool0:a/f text1:x stop1 stop0 finish:tool', short(read('openai_chat',
       { A0, chunk('{"content":"xEND"}'), '[DONE]' }, { stops = { 'END' } })))
+    eq('tool0:a/f text1:x stop1 args0:{} stop0 finish:length', short(read('openai_chat',
+      { A0, chunk('{"content":"xEND"}'), tool('{"index":0,"function":{"arguments":"{}"}}'),
+        chunk('{}', '"length"') }, { stops = { 'END' } })))
+  end)
+
+  it('drop the calls behind them, and are the reason then', function()
+    eq('text0:abc stop0 finish:stop_seq/STOP', short(read('openai_chat',
+      { chunk('{"content":"abcSTOPdef"}'), A0, chunk('{}', '"tool_calls"'), '[DONE]' },
+      { stops = { 'STOP' } })))
+    local body = '{"choices":[{"message":{"content":"abcSTOPdef","tool_calls":[{"id":"a",'
+      .. '"type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":'
+      .. '"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    local events = require('protocol.openai_chat.reply').read(json.decode(body),
+      context({ stops = { 'STOP' } }))
+    eq('text0:abc stop0 finish:stop_seq/STOP usage:1+0+0/2(0)', short(events))
+    local answer = require('protocol.anthropic.reply').write(events, context())
+    eq('stop_sequence', answer.stop_reason)
+    eq('STOP', answer.stop_sequence)
+  end)
+
+  it('end the reply where they match', function()
+    local step = require('protocol.openai_chat.stream').reader(context({ stops = { 'END' } }))
+    eq(nil, (select(2, step('message', chunk('{"content":"xEN"}')))))
+    local events, over = step('message', chunk('{"content":"D"}'))
+    eq(true, over)
+    eq('stop0 finish:stop_seq/END', short(events))
+    eq(nil, (step('message', chunk('{"content":"more"}'))))
+    eq(nil, (step(nil)))
   end)
 end)
 

@@ -214,8 +214,9 @@
 --- Reads one stream: `read(type, data)` takes one SSE event (its type and data text) and returns a list of
 --- events or nil. `read(nil)` means that the upstream's bytes ended: it returns what must follow (held finish
 --- and usage when the reply is complete; an `error` event with code 'cut' when it is not; nothing twice).
+--- A second value `true` says that the reply is over before the upstream's end: nothing more is read.
 --- A data text that is not JSON, or an `error` member, makes an `error` event; after it nothing more comes.
---- @alias px.Reader fun(type: string?, data: string?): px.Event[]?
+--- @alias px.Reader fun(type: string?, data: string?): px.Event[]?, boolean?
 
 --- Writes one stream: takes one event, returns bytes to send or nil. `usage` may come after `finish`: what
 --- ends the stream is written at `write(nil)`, which the engine calls after the reader said that the reply is
