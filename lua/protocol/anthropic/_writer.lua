@@ -42,6 +42,13 @@ local BLOCK = {
   thinking = ',"content_block":{"type":"thinking","thinking":"","signature":""}}\n\n',
 }
 
+--- Tells whether a citation can be told here: what has no address is only for who made it.
+local function can_cite(event)
+  return event.url ~= nil or (event.protocol == 'anthropic' and event.json ~= nil)
+end
+
+M.can_cite = can_cite
+
 local function citation_of(event)
   if event.protocol == 'anthropic' and event.json then
     return event.json
@@ -50,8 +57,8 @@ local function citation_of(event)
     type = 'web_search_result_location',
     cited_text = event.text or '',
     encrypted_index = '',
-    title = event.title or event.url or json.null,
-    url = event.url or '',
+    title = event.title or event.url,
+    url = event.url,
   }
 end
 
@@ -268,6 +275,9 @@ local function write_event(self, event)
     return write and write(self, event)
   elseif event.kind == 'opaque' and event.protocol ~= 'anthropic' then
     self.ctx.lost('reply.opaque')
+    return nil
+  elseif event.kind == 'citation' and not can_cite(event) then
+    self.ctx.lost('reply.citations')
     return nil
   end
   local bytes = block_event(self, event)

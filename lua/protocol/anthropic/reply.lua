@@ -6,6 +6,7 @@ local finish = require('protocol.anthropic._finish')
 local fold = require('protocol._fold')
 local ids = require('protocol._ids')
 local pages = require('protocol._pages')
+local read = require('protocol._read')
 local reader = require('protocol.anthropic._reader')
 local retry = require('protocol._retry')
 local signature = require('protocol._signature')
@@ -39,16 +40,30 @@ function M.read(body, ctx)
   return events
 end
 
--- Kind of block: the block of the wire.
+local function last_text(content)
+  for i = #content, 1, -1 do
+    if content[i].type == 'text' then
+      return content[i]
+    end
+  end
+end
+
+-- Kind of block: the block of the wire. Called with (block, ctx, content): what is there so far.
 local make = {}
 
-function make.text(block)
-  local citations
-  for i, citation in ipairs(block.citations or {}) do
-    citations = citations or {}
-    citations[i] = writer.citation(citation)
+--- A text is never empty here: the sources of one that is belong to the text before.
+function make.text(block, ctx, content)
+  local own = block.text ~= '' and { type = 'text', text = block.text } or nil
+  local cited = own or block.citations and last_text(content)
+  for _, citation in ipairs(block.citations or read.NONE) do
+    if cited and writer.can_cite(citation) then
+      cited.citations = cited.citations or {}
+      table.insert(cited.citations, writer.citation(citation))
+    else
+      ctx.lost('reply.citations')
+    end
   end
-  return block.text ~= '' and { type = 'text', text = block.text, citations = citations } or nil
+  return own
 end
 
 function make.refusal(block)
@@ -115,7 +130,7 @@ function M.write(events, ctx)
   end
   local content = json.array({})
   for _, block in ipairs(folded.blocks) do
-    content[#content + 1] = make[block.kind](block, ctx)
+    content[#content + 1] = make[block.kind](block, ctx, content)
   end
   return {
     id = 'msg_' .. (ctx.id or '0'),

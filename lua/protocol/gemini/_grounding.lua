@@ -99,15 +99,18 @@ end
 ---
 --- @param list px.Event[]
 --- @param text string The answer's text.
+--- @param ctx px.Context
 --- @return table?
-function M.write(list, text)
+function M.write(list, text, ctx)
   if #list == 0 then
     return nil
   end
   local chunks, supports, place = json.array({}), json.array({}), {}
   for _, event in ipairs(list) do
     local url = event.url
-    if url and not place[url] then
+    if not url then
+      ctx.lost('reply.citations')
+    elseif not place[url] then
       chunks[#chunks + 1] =
         json.object({ web = json.object({ uri = url, title = event.title or url }) })
       place[url] = #chunks - 1

@@ -191,7 +191,7 @@ end
 
 local function write_end(self)
   local out = drain(self, true) .. flush_proof(self)
-  local sources = grounding.write(self.citations, table.concat(self.texts))
+  local sources = grounding.write(self.citations, table.concat(self.texts), self.ctx)
   local candidate = '{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},'
     .. '"finishReason":"' .. finish.write(self.reason) .. '","index":0'
     .. (sources and ',"groundingMetadata":' .. encode(sources) or '') .. '}],'

@@ -139,7 +139,7 @@ function M.write(events, ctx)
       content = json.object({ parts = parts, role = 'model' }),
       finishReason = finish.write(folded.finish),
       index = 0,
-      groundingMetadata = grounding.write(state.citations, table.concat(state.texts)),
+      groundingMetadata = grounding.write(state.citations, table.concat(state.texts), ctx),
       logprobsResult = likely and logprobs.gemini(likely),
     }) }),
     usageMetadata = usage.write(folded.usage or { input = ctx.estimate or 0 }),

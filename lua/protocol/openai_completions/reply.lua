@@ -54,6 +54,9 @@ function M.write(events, ctx)
   for _, block in ipairs(folded.blocks) do
     if TEXT[block.kind] then
       texts[#texts + 1] = block.text
+      if block.citations then
+        ctx.lost('reply.citations')
+      end
     else
       ctx.lost('reply.' .. block.kind)
     end
