@@ -9,6 +9,8 @@
 --- @field usage? px.Event
 --- @field failure? px.Event The error event, if one came.
 
+local media = require('protocol._media')
+
 local M = {}
 
 local later = nil  -- Keeps a member's place in a constructor, so that the table need not grow.
@@ -80,7 +82,12 @@ function take.opaque(out, event)
 end
 
 function take.image(out, event)
-  block_of(out, event, 'image').url = event.url
+  if out.ctx then
+    local other = media.instead(event, out.ctx, out.protocol)
+    take[other.kind](out, other)
+  else
+    block_of(out, event, 'image').url = event.url
+  end
 end
 
 function take.citation(out, event)
@@ -106,10 +113,12 @@ function take.error(out, event)
 end
 
 --- @param events px.Event[]
+--- @param ctx? px.Context Given with `protocol` where that has no place for images.
+--- @param protocol? string
 --- @return px.Fold
-function M.fold(events)
+function M.fold(events, ctx, protocol)
   local out = {
-    blocks = {}, by_index = {},
+    blocks = {}, by_index = {}, ctx = ctx, protocol = protocol,
     id = later, model = later, finish = later, stop = later, usage = later,
   }
   for _, event in ipairs(events) do

@@ -72,17 +72,42 @@ function M.omitted(what, block)
   return '[' .. what .. ' omitted' .. (block.url and ': ' .. block.url or '') .. ']'
 end
 
+--- The address of an image that a model made.
+---
+--- @param media? string MIME type.
+--- @param data string Base64, or an address.
+--- @return string
+function M.image_url(media, data)
+  return (data:find('^https?://') or data:find('^data:')) and data
+    or 'data:' .. M.sniff(media or 'image/png', data) .. ';base64,' .. data
+end
+
 --- Tells of an image that a model made.
 ---
 --- @param events px.Event[]
 --- @param index integer
---- @param media? string MIME type.
---- @param data string Base64, or an address.
-function M.add_image(events, index, media, data)
-  local url = data:find('^https?://') and data
-    or 'data:' .. M.sniff(media or 'image/png', data) .. ';base64,' .. data
-  events[#events + 1] = { kind = 'image', index = index, url = url }
+--- @param url string
+--- @param item? table What told of it, for clients of the same protocol.
+--- @param protocol? string
+function M.add_image(events, index, url, item, protocol)
+  events[#events + 1] =
+    { kind = 'image', index = index, url = url, json = item, protocol = protocol }
   events[#events + 1] = { kind = 'block_stop', index = index }
+end
+
+--- What stands for an image where a client has no place for one: what told of it, if the client's
+--- own protocol did, else a note.
+---
+--- @param event px.Event
+--- @param ctx px.Context
+--- @param protocol string The client's.
+--- @return px.Event
+function M.instead(event, ctx, protocol)
+  if event.protocol == protocol and event.json then
+    return { kind = 'opaque', index = event.index, json = event.json, protocol = protocol }
+  end
+  ctx.lost('reply.image')
+  return { kind = 'text', index = event.index, text = '[image omitted]' }
 end
 
 return M

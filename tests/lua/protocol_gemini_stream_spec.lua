@@ -138,7 +138,7 @@ local READS = {
     chunk('{"text":"x"}', 'STOP') },
     'opaque0: stop0 opaque1: stop1 text2:x stop2 finish:stop' },
   { 'a picture', { chunk('{"inlineData":{"mimeType":"image/png","data":"AAAA"}}', 'STOP') },
-    'text0:[image omitted] stop0 finish:stop' },
+    'image0: stop0 finish:stop' },
   { 'speech', { chunk('{"inlineData":{"mimeType":"audio/L16;rate=24000","data":"AAAA"}}', 'STOP') },
     'text0:[audio omitted] stop0 finish:stop' },
   { 'only the first candidate', { '{"candidates":[{"index":1,"content":{"parts":[{"text":"b"}]}},'

@@ -14,9 +14,6 @@ local function answer(from, to, body)
   local ctx = kit.context({ lost = function(path)
     lost[#lost + 1] = path
   end })
-  local asked = to == 'openai_chat' and '{"model":"m","messages":[{"role":"user","content":"Hi"}]}'
-    or '{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"Hi"}]}'
-  kit.module(to, 'request').read(assert(json.decode(asked)), ctx)
   local events = kit.module(from, 'reply').read(assert(json.decode(body)), ctx)
   kit.check_order(events)
   local whole = json.decode(json.encode(kit.module(to, 'reply').write(events, ctx)))
@@ -46,10 +43,64 @@ describe('an image that a model made', function()
     eq('reply.signature', lost)
   end)
 
-  it('is a note for a client without a place for it', function()
-    local body, _, lost = answer('gemini', 'anthropic', gemini(PICTURE))
-    eq('See[image omitted]there', body.content[1].text)
-    assert(lost:find('reply.image', 1, true), lost)
+  -- Upstreams, with answers of an image alone.
+  local ALONE = {
+    gemini = gemini('{"inlineData":{"mimeType":"image/png","data":"' .. PNG .. '"}}'),
+    ollama = '{"message":{"role":"assistant","content":"","images":["' .. PNG
+      .. '"]},"done":true}',
+    openai_chat = '{"choices":[{"message":{"content":null,"images":[' .. IMAGES
+      .. ']},"finish_reason":"stop"}]}',
+    openai_responses = '{"object":"response","status":"completed","output":[{"type":'
+      .. '"image_generation_call","id":"ig_1","status":"completed","result":"' .. PNG .. '"}]}',
+  }
+  local NOTE = '[image omitted]'
+
+  for from, told in pairs(ALONE) do
+    for _, to in ipairs({ 'anthropic', 'gemini', 'ollama', 'openai_completions',
+      'openai_responses' }) do
+      it(('of %s is a note for a client of %s'):format(from, to), function()
+        local body, text, lost = answer(from, to, told)
+        if from == to and to ~= 'ollama' then
+          eq('', lost)
+          assert(json.encode(body):find(PNG, 1, true) and text:find(PNG, 1, true))
+          return
+        end
+        eq('reply.image reply.image', lost)
+        assert(json.encode(body):find(NOTE, 1, true), json.encode(body))
+        assert(text:find(NOTE, 1, true), text)
+      end)
+    end
+
+    it(('of %s reaches a client of Chat alone too'):format(from), function()
+      local body, text, lost = answer(from, 'openai_chat', told)
+      eq('[' .. IMAGES .. ']', json.encode(body.choices[1].message.images))
+      assert(text:find('"images":[' .. IMAGES .. ']', 1, true), text)
+      eq('', lost)
+    end)
+  end
+
+  it('is a note between the texts around it', function()
+    local body = answer('gemini', 'anthropic', gemini(PICTURE))
+    local texts = {}
+    for i, block in ipairs(body.content) do
+      texts[i] = block.text
+    end
+    eq({ 'See', NOTE, 'there' }, texts)
+  end)
+
+  it('ends the text before it where a stream tells of it', function()
+    local chunk = '{"choices":[{"index":0,"delta":%s,"finish_reason":%s}]}'
+    local events = kit.read_stream('openai_chat', {
+      { 'message', chunk:format('{"content":"a"}', 'null') },
+      { 'message', chunk:format('{"content":"","images":[' .. IMAGES .. ',7]}', 'null') },
+      { 'message', chunk:format('{"content":"b"}', '"stop"') },
+    }, kit.context())
+    kit.check_order(events)
+    local seen = {}
+    for i, event in ipairs(events) do
+      seen[i] = event.kind
+    end
+    eq('start text block_stop image block_stop text block_stop finish', table.concat(seen, ' '))
   end)
 
   it('is not shown where it was a draft', function()

@@ -8,6 +8,7 @@ local errors = require('protocol.anthropic.errors')
 local estimate = require('protocol._estimate')
 local finish = require('protocol.anthropic._finish')
 local ids = require('protocol._ids')
+local media = require('protocol._media')
 local signature = require('protocol._signature')
 local usage = require('protocol.anthropic._usage')
 
@@ -273,6 +274,8 @@ local function write_event(self, event)
   if event.index == nil then
     local write = on[event.kind]
     return write and write(self, event)
+  elseif event.kind == 'image' then
+    event = media.instead(event, self.ctx, 'anthropic')
   elseif event.kind == 'opaque' and event.protocol ~= 'anthropic' then
     self.ctx.lost('reply.opaque')
     return nil

@@ -175,8 +175,7 @@ function Reader:take_call(events, value)
   end
 end
 
---- Takes what the model made besides text: an image where the client's protocol has a place for it,
---- else a note.
+--- Takes what the model made besides text: an image whose bytes are there, else a note.
 function Reader:take_media(events, part)
   local data = read.maybe_table(get(part, 'inlineData') or get(part, 'fileData'))
   local mime = read.maybe_text(get(data, 'mimeType')) or 'image/png'
@@ -184,10 +183,11 @@ function Reader:take_media(events, part)
   local what = (kind == 'audio' or kind == 'image' or kind == 'video') and kind or 'document'
   local bytes = read.maybe_text(get(data, 'data'))
   local drawn = get(part, 'thought') == true
-  if what == 'image' and bytes and self.ctx.images and not drawn then
+  if what == 'image' and bytes and not drawn then
     self:finish_call(events)
     self:close_text(events)
-    media.add_image(events, self:next_index(), mime, (bytes:gsub('-', '+'):gsub('_', '/')))
+    local url = media.image_url(mime, (bytes:gsub('-', '+'):gsub('_', '/')))
+    media.add_image(events, self:next_index(), url, part, 'gemini')
     return
   end
   self:lose('reply.' .. what)

@@ -9,6 +9,7 @@ local errors = require('protocol.gemini.errors')
 local finish = require('protocol.gemini._finish')
 local grounding = require('protocol.gemini._grounding')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local outgoing = require('protocol.gemini._outgoing')
 local add_piece = require('protocol._pieces').add
 local proof = require('protocol.gemini._proof')
@@ -179,6 +180,11 @@ function on.opaque(self, event)
   else
     self.ctx.lost('reply.opaque')
   end
+end
+
+function on.image(self, event)
+  event = media.instead(event, self.ctx, 'gemini')
+  return on[event.kind](self, event)
 end
 
 function on.finish(self, event)

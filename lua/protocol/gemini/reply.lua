@@ -126,7 +126,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(events, ctx)
-  local folded = fold.fold(events)
+  local folded = fold.fold(events, ctx, 'gemini')
   if folded.failure then
     local _, body = errors.write(errors.failure(folded.failure))
     return body

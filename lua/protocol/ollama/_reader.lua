@@ -7,6 +7,7 @@ local arguments = require('protocol.ollama._arguments')
 local errors = require('protocol.ollama.errors')
 local ids = require('protocol._ids')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local metrics = require('protocol.ollama._metrics')
 local read = require('protocol._read')
 
@@ -64,6 +65,14 @@ local function add(self, events, kind, text)
   events[#events + 1] = { kind = kind, index = self.open, text = text }
 end
 
+--- An image that the model made, in base64.
+local function add_image(self, events, data)
+  if said(data) then
+    close_block(self, events)
+    media.add_image(events, next_index(self), media.image_url(nil, data))
+  end
+end
+
 --- The call's own id, or one that repeats for the same request.
 local function id_of(self, call)
   local id = read.maybe_text(call.id)
@@ -118,8 +127,12 @@ function Reader:take(events, body)
   for _, call in ipairs(read.maybe_table(message.tool_calls)) do
     add_call(self, events, call)
   end
-  if said(message.image) or said(body.image) or type(message.images) == 'table' then
-    self:lose('reply.images')
+  add_image(self, events, message.image)
+  if body ~= message then
+    add_image(self, events, body.image)
+  end
+  for _, data in ipairs(read.maybe_table(message.images)) do
+    add_image(self, events, data)
   end
   if body.done == true then
     self:finish(events, body)

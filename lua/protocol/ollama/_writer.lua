@@ -8,6 +8,7 @@ local arguments = require('protocol.ollama._arguments')
 local errors = require('protocol.ollama.errors')
 local estimate = require('protocol._estimate')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local metrics = require('protocol.ollama._metrics')
 
 local M = {}
@@ -93,6 +94,10 @@ end
 
 function on.opaque(self)
   return lose(self, 'reply.opaque')
+end
+
+function on.image(self, event)
+  return on.text(self, media.instead(event, self.ctx, 'ollama'))
 end
 
 function on.tool_start(self, event)

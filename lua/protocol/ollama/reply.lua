@@ -90,7 +90,7 @@ end
 --- @param ctx px.Context
 --- @return table body
 function M.write(events, ctx)
-  local folded = fold.fold(events)
+  local folded = fold.fold(events, ctx, 'ollama')
   if folded.failure then
     local _, body = errors.write(errors.failure(folded.failure))
     return body

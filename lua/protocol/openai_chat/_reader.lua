@@ -8,6 +8,7 @@ local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
 local finish = require('protocol.openai_chat._finish')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local read = require('protocol._read')
 local usage = require('protocol.openai_chat._usage')
 
@@ -159,9 +160,21 @@ function Reader:add_calls(events, delta)
   end
 end
 
+--- Takes an image as OpenRouter tells of it.
+function Reader:add_image(events, item)
+  local inner = type(item) == 'table' and item.image_url
+  local url = read.maybe_text(inner) or read.maybe_text(read.maybe_table(inner).url)
+  if not said(url) then
+    return self:lose('reply.image')
+  end
+  self:open_block(events, 'image')
+  media.add_image(events, self.open, url)
+  self.open, self.open_kind = nil, nil
+end
+
 function Reader:add_media(events, delta)
-  if type(delta.images) == 'table' and #delta.images > 0 then
-    self:lose('reply.images')
+  for _, item in ipairs(read.maybe_table(delta.images)) do
+    self:add_image(events, item)
   end
   local audio = read.maybe_table(delta.audio)
   if said(audio.data) then

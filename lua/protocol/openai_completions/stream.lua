@@ -5,6 +5,7 @@ local errors = require('protocol.openai_chat.errors')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
 local logprobs = require('protocol._logprobs')
+local media = require('protocol._media')
 local reply = require('protocol.openai_completions.reply')
 local usage = require('protocol.openai_chat._usage')
 
@@ -90,6 +91,10 @@ function on.text(self, event)
   return event.text ~= '' and self:open() .. self:chunk(event.text, nil, event.logprobs) or nil
 end
 on.refusal = on.text
+
+function on.image(self, event)
+  return on.text(self, media.instead(event, self.ctx, 'openai_completions'))
+end
 
 function on.finish(self, event)
   self.reason = event.reason

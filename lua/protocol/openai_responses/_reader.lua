@@ -304,9 +304,10 @@ end
 
 local function opaque(self, events, _, item)
   local made = item.type == 'image_generation_call' and read.maybe_text(item.result)
-  if made and made ~= '' and self.ctx.images then
+  if made and made ~= '' then
     local format = read.maybe_text(item.output_format) or 'png'
-    media.add_image(events, self:next_index(), 'image/' .. format, made)
+    media.add_image(events, self:next_index(), media.image_url('image/' .. format, made), item,
+      'openai_responses')
     return
   end
   local index = self:next_index()

@@ -9,6 +9,7 @@ local errors = require('protocol.openai_responses.errors')
 local estimate = require('protocol._estimate')
 local json = require('px.json')
 local add_piece = require('protocol._pieces').add
+local media = require('protocol._media')
 local shape = require('protocol.openai_responses._reply')
 local usage = require('protocol.openai_responses._usage')
 
@@ -440,6 +441,8 @@ local function write_event(self, event)
   if event.index == nil then
     local write = on[event.kind]
     return write and write(self, event)
+  elseif event.kind == 'image' then
+    event = media.instead(event, self.ctx, 'openai_responses')
   elseif event.kind == 'opaque' and event.protocol ~= 'openai_responses' then
     return self:lose('reply.opaque')
   end

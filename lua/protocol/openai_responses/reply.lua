@@ -111,7 +111,7 @@ local IN_MESSAGE = { text = true, refusal = true }
 --- @param ctx px.Context
 --- @return table body
 function M.write(events, ctx)
-  local folded = fold.fold(events)
+  local folded = fold.fold(events, ctx, 'openai_responses')
   if folded.failure then
     local _, body = errors.write(errors.failure(folded.failure))
     return body

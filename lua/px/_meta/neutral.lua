@@ -193,7 +193,7 @@
 ---   text | thinking | refusal | signature{index, text}   redacted{index, data}
 ---   tool_start{index, id, name, custom}   args{index, text}
 ---   citation{index, url, title, first, last, json, protocol}   opaque{index, json, protocol}
----   image{index, url} whole, as a data URL; only if ctx.images
+---   image{index, url, json, protocol} whole, as a data URL or an address
 ---   block_stop{index}
 ---   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning}
 ---   error{code, message, status, type, retry_after}   ping

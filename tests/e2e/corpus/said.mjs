@@ -70,6 +70,8 @@ function responses(body) {
         args: argsOf(item.arguments) });
     } else if (item.type === 'custom_tool_call') {
       said.calls.push({ name: item.name, args: { input: item.input } });
+    } else if (item.type === 'image_generation_call' && item.result) {
+      said.text += '[image omitted]';
     }
   }
   const reason = body.incomplete_details?.reason;
