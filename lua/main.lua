@@ -21,6 +21,7 @@ local models = require('policy.models')
 local refuse = require('policy.refuse')
 local route = require('policy.route')
 local rules = require('policy.rules')
+local sink = require('policy.sink')
 local stored = require('policy.stored')
 local told = require('policy.told')
 local upstreams = require('policy.upstreams')
@@ -208,9 +209,9 @@ local function ask(ex, op, client, path, provider, at)
     body = body, asked = name, model = name, stream = stream, array = at and at.array,
     single = at and at.single,
     -- What comes of it.
-    account = later, failed = later, keeper = later, kept = later, previous = later,
-    provider = later, signed_by = later, status = later, stores = later, upstream_model = later,
-    usage = later,
+    account = later, ctx = later, failed = later, keeper = later, kept = later, previous = later,
+    provider = later, said = later, signed_by = later, status = later, stores = later,
+    upstream_model = later, usage = later,
   }
   if rules.done then
     keep(q)
@@ -376,7 +377,7 @@ function M.done(record, outcome)
     ex = record.ex, client = q.client, model = q.model, path = q.path, protocol = q.protocol,
     provider = q.provider, upstream_model = q.upstream_model, account = q.account,
     stream = q.stream or false, status = q.status or outcome == 'failed' and 500 or nil,
-    usage = q.usage, tags = q.tags or {},
+    usage = sink.usage_of(q), tags = q.tags or {},
     code = q.failed, seconds = core.now() - q.started,
     outcome = outcome ~= 'ended' and outcome or q.failed and 'failed' or 'ok',
   }

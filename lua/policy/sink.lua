@@ -2,6 +2,7 @@
 --- or as one answer.
 
 local core = require('px.core')
+local estimate = require('protocol._estimate')
 local json = require('px.json')
 local refuse = require('policy.refuse')
 local rules = require('policy.rules')
@@ -47,6 +48,36 @@ function M.subject_of(q)
   }
 end
 
+local function nothing() end
+
+--- About how many tokens the request has: known to who converts a stream, else weighed now, if its
+--- body is still there.
+local function weigh(q, ctx)
+  if not ctx.estimate then
+    local shadow = setmetatable({ lost = nothing }, { __index = ctx })
+    local ok, request = pcall(function()
+      return q.speaks.request.read(q.body:json(), shadow)
+    end)
+    ctx.estimate = ok and estimate.request(request) or 0
+  end
+  return ctx.estimate
+end
+
+--- The usage of an answer whose upstream told none.
+---
+--- @param said integer Bytes.
+local function guess(q, ctx, said)
+  return estimate.used(weigh(q, ctx), said)
+end
+
+--- What the answer used, as far as anybody knows: an answer that was cut or left has an estimate.
+---
+--- @return px.Event?
+function M.usage_of(q)
+  local said = not q.usage and q.said and q.said() or 0
+  return said > 0 and guess(q, q.ctx, said) or q.usage
+end
+
 --- The function that passes events through the `event` rules, or nil.
 local function filter_of(q, ctx)
   if not rules.event then
@@ -56,6 +87,9 @@ local function filter_of(q, ctx)
   local asks = q.speaks.request.include_usage
   if asks and q.body and not ctx.include_usage then
     ctx.include_usage = asks(q.body)
+    if q.stream and rules.done and not ctx.include_usage then
+      weigh(q, ctx)  -- Nobody will tell, and the body goes with the first content.
+    end
   end
   return rules.filter(M.subject_of(q), q.message or q)
 end
@@ -95,8 +129,8 @@ function M.nonsense(q, at, words)
   })
 end
 
--- Events of which nothing is noted.
-local PLAIN = { args = true, text = true, thinking = true }
+-- Events of which nothing is noted but how long they are.
+local PLAIN = { args = true, refusal = true, text = true, thinking = true }
 
 --- Notes what the record of the request tells.
 local function note(q, event)
@@ -134,7 +168,13 @@ local function stream_sink(q, ctx)
   local ex, stream = q.ex, q.speaks.stream
   local filter = filter_of(q, ctx)
   local write = stream.writer(ctx)
-  local held, open, over = {}, false, false
+  local held, open, over, said = {}, false, false, 0
+
+  if rules.done then
+    q.ctx, q.said = ctx, function()
+      return said
+    end
+  end
 
   local function begin()
     open = true
@@ -155,7 +195,9 @@ local function stream_sink(q, ctx)
     for i = 1, #events do
       local event = events[i]
       local plain = PLAIN[event.kind]
-      if not plain then
+      if plain then
+        said = said + #(event.text or '')
+      else
         note(q, event)
       end
       local piece = write(event)
@@ -205,6 +247,9 @@ local function stream_sink(q, ctx)
       begin()
       out(held)
     end
+    if not over and not q.usage then
+      out({ guess(q, ctx, said) })
+    end
     if not over then
       local last = write(nil)
       if last then
@@ -244,8 +289,18 @@ function M.answer(q, ctx, events)
   if filter then
     events = filter(events)
   end
+  local said = 0
   for i = 1, #events do
-    note(q, events[i])
+    local event = events[i]
+    if PLAIN[event.kind] then
+      said = said + #(event.text or '')
+    else
+      note(q, event)
+    end
+  end
+  if not q.usage then
+    q.usage = guess(q, ctx, said)
+    events[#events + 1] = q.usage
   end
   q.status = 200
   local body = q.speaks.reply.write(events, ctx)  -- May lose something.

@@ -63,11 +63,14 @@ end
 
 --- The usage of an answer whose upstream told none.
 ---
---- @param ctx px.Context
+--- @param input integer Tokens of the request.
 --- @param bytes integer Of what was said.
 --- @return px.Event
-function M.used(ctx, bytes)
-  return { input = ctx.estimate or 0, output = math.ceil(bytes / BYTES_PER_TOKEN) }
+function M.used(input, bytes)
+  return {
+    kind = 'usage', input = input, cache_read = 0, cache_write = 0,
+    output = math.ceil(bytes / BYTES_PER_TOKEN), reasoning = 0, estimated = true,
+  }
 end
 
 --- @param request px.Request

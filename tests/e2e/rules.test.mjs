@@ -2,9 +2,10 @@
 
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { openaiFrames } from '../upstream/events.mjs';
 import { useStage } from './lib/stage.mjs';
 import { KEY } from './lib/gateway.mjs';
-import { gate } from './lib/wait.mjs';
+import { gate, until } from './lib/wait.mjs';
 import { ask } from './lib/wire.mjs';
 import { TWO_CALLS } from './scenarios/shared.mjs';
 
@@ -85,9 +86,10 @@ px.on('request', { model = 'tag-me' }, function(req)
 end)
 px.on('done', {}, function(rec)
   local usage = rec.usage or {}
-  px.log.info(('DONE-RECORD %s %s %s %s/%s %s in=%s out=%s team=%s'):format(rec.outcome,
+  px.log.info(('DONE-RECORD %s %s %s %s/%s %s in=%s out=%s team=%s estimated=%s'):format(rec.outcome,
     tostring(rec.status), rec.model, tostring(rec.provider), tostring(rec.upstream_model),
-    tostring(rec.code), tostring(usage.input), tostring(usage.output), tostring(rec.tags.team)))
+    tostring(rec.code), tostring(usage.input), tostring(usage.output), tostring(rec.tags.team),
+    tostring(usage.estimated)))
 end)
 
 px.on('request', { model = 'all-params*' }, function(req)
@@ -293,6 +295,27 @@ describe('a done rule', () => {
     await stage.gw.logged(/DONE-RECORD left \S+ gpt-4o/, { from });
     held.open();
   });
+
+  for (const [end, want] of [['close', /DONE-RECORD left 200 \S+ .* in=[1-9]\d* out=4 .*=true/],
+    ['cut', /DONE-RECORD failed 200 \S+ .* cut in=[1-9]\d* out=4 .*=true/]]) {
+    test(`sees an estimate of what was used before the end (${end})`, async () => {
+      const from = stage.gw.log.length;
+      const talk = openaiFrames({ text: 'Half of a reply', step: 99 });
+      const held = gate();
+      stage.oa.script({ pieces: [talk.slice(0, 2).join(''), () => held.promise], finish: 'cut' });
+      const wire = await stage.gw.begin('/v1/messages', { model: 'oa:gpt-4o', max_tokens: 99,
+        messages: HI, stream: true });
+      await until(5000, () => wire.bytes.includes('Half'), 'the first words');
+      if (end === 'close') {
+        wire.close();
+      } else {
+        held.open();
+      }
+      await stage.gw.logged(want, { from });
+      held.open();
+      wire.close();
+    });
+  }
 
   test('sees that a request which cannot be converted has failed', async () => {
     const from = stage.gw.log.length;

@@ -33,13 +33,17 @@ local function run(protocol, upstream, options)
     if options.event then
       rules.on('event', options.event)
     end
+    if options.done then
+      rules.on('done', options.done)
+    end
   end)
   rules.finish()
   upstream.status = upstream.status or 200
   local ex = engine.exchange({}, upstream)
   local messages = protocol == 'openai_responses' and '"input":"Hi"'
     or '"messages":[{"role":"user","content":"Hi"}],"max_tokens":9'
-  local text = ('{"model":"m","stream":%s,%s}'):format(tostring(options.stream or false), messages)
+  local text = options.text
+    or ('{"model":"m","stream":%s,%s}'):format(tostring(options.stream or false), messages)
   local q = {
     ex = ex, op = { protocol = protocol, operation = 'chat' }, client = 'me', path = '/x',
     protocol = protocol, speaks = route.protocol(protocol), body = body.new(text), asked = 'm',
@@ -162,6 +166,99 @@ describe('policy.answer converting', function()
     local ex = run('anthropic', { headers = JSON, body = 'oops' })
     eq(502, ex.status)
     eq(nil, ex.body:find('oops', 1, true))
+  end)
+end)
+
+-- Clients, their questions, and the members of their answers that count input and output.
+local COUNTS = {
+  anthropic = { '{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Hi you"}]}',
+    'input_tokens', 'output_tokens' },
+  gemini = { '{"contents":[{"role":"user","parts":[{"text":"Hi you"}]}]}', 'promptTokenCount',
+    'candidatesTokenCount' },
+  ollama = { '{"model":"m","messages":[{"role":"user","content":"Hi you"}]}', 'prompt_eval_count',
+    'eval_count' },
+  openai_completions = { '{"model":"m","prompt":"Hi you","stream_options":'
+    .. '{"include_usage":true}}', 'prompt_tokens', 'completion_tokens' },
+  openai_responses = { '{"model":"m","input":"Hi you"}', 'input_tokens', 'output_tokens' },
+}
+
+describe('usage that the upstream did not tell', function()
+  local SAID = { 'Hello, ', 'you there' }  -- 16 bytes: 4 tokens.
+  local EVENTS = { chunk({ role = 'assistant' }), chunk({ content = SAID[1] }),
+    chunk({ content = SAID[2] }), chunk({}, 'stop'), DONE }
+  local BODY = json.encode({ choices = { { finish_reason = 'stop',
+    message = { role = 'assistant', content = table.concat(SAID) } } } })
+
+  --- The last number of a member.
+  local function last(text, member)
+    return tonumber(text:match('.*"' .. member .. '": ?(%d+)'))
+  end
+
+  for protocol, case in pairs(COUNTS) do
+    for _, stream in ipairs({ true, false }) do
+      for _, streamed in ipairs({ true, false }) do
+        it(('is estimated for %s, stream %s, of an upstream that streams %s'):format(protocol,
+          tostring(stream), tostring(streamed)), function()
+          local ex, q = run(protocol, streamed and { headers = SSE, events = EVENTS }
+            or { headers = JSON, body = BODY }, { stream = stream, text = case[1] })
+          eq(200, ex.status)
+          eq(6, last(ex.body, case[2]))
+          eq(4, last(ex.body, case[3]))
+          local usage = require('policy.sink').usage_of(q)
+          eq({ true, 6, 4 }, { usage.estimated, usage.input, usage.output })
+        end)
+      end
+    end
+  end
+
+  it('counts thoughts, refusals and arguments too', function()
+    local ex = run('anthropic', { headers = SSE, events = {
+      chunk({ reasoning_content = ('x'):rep(20) }), chunk({ refusal = ('x'):rep(20) }),
+      chunk({ tool_calls = { { index = 0, id = 'a', type = 'function',
+        ['function'] = { name = 'f', arguments = ('[%s]'):format(('1'):rep(18)) } } } }),
+      chunk({}, 'tool_calls'), DONE } }, { stream = true })
+    eq(15, last(ex.body, 'output_tokens'))
+  end)
+
+  it('is told to event rules, which may change it', function()
+    local ex, q = run('anthropic', { headers = SSE, events = EVENTS }, { stream = true,
+      event = function(ev)
+        if ev.kind == 'usage' and ev.estimated then
+          ev.output = 77
+        end
+      end })
+    eq(77, last(ex.body, 'output_tokens'))
+    eq(77, q.usage.output)
+  end)
+
+  it('is estimated for done rules where a client of Chat asked for none', function()
+    local _, q = run('openai_chat', { headers = SSE, events = EVENTS }, { stream = true,
+      event = function() end, done = function() end })
+    local usage = require('policy.sink').usage_of(q)
+    eq({ true, true, 4 }, { usage.estimated, usage.input > 0, usage.output })
+  end)
+
+  it('is estimated of an answer that was cut', function()
+    local ex, q = run('anthropic', { headers = SSE, cut = true,
+      events = { EVENTS[1], EVENTS[2] } }, { stream = true, done = function() end })
+    eq(nil, ex.body:find('message_stop', 1, true))
+    local usage = require('policy.sink').usage_of(q)
+    eq({ 'cut', true, 2 }, { q.failed, usage.estimated, usage.output })
+  end)
+
+  it('is nobody\'s of an answer that never began', function()
+    local _, q = run('anthropic', { headers = SSE, events = { EVENTS[1],
+      { 'message', '{"error":{"message":"Busy","type":"server_error"}}' } } },
+    { stream = true, done = function() end })
+    eq(nil, require('policy.sink').usage_of(q))
+  end)
+
+  it('is no estimate where it was told', function()
+    local events = { EVENTS[2], EVENTS[4], { 'message', '{"choices":[],"usage":{"prompt_tokens":40,'
+      .. '"completion_tokens":50,"total_tokens":90}}' }, DONE }
+    local ex, q = run('anthropic', { headers = SSE, events = events }, { stream = true })
+    eq(50, last(ex.body, 'output_tokens'))
+    eq({ 40, nil }, { q.usage.input, q.usage.estimated })
   end)
 end)
 

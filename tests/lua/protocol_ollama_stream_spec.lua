@@ -242,7 +242,7 @@ local WRITES = {
     { HEAD .. '"message":{"role":"assistant","content":"","thinking":"hm"},"done":false}',
       said('"Hi"'), END:format('stop', 4, 1, 6, 0) } },
   { 'no usage', { START, text(0, 'Hello'), stop(0), { kind = 'finish', reason = 'length' } },
-    { said('"Hello"'), END:format('length', 2, 1, 0, 0) } },
+    { said('"Hello"'), END:format('length', 0, 0, 0, 0) } },
   { 'nothing', {}, { END:format('stop', 0, 0, 0, 0) } },
   { 'a call in one line', { START, tool(0, 'a', 'f'), args(0, '{"x":'), args(0, ' 1.0}'), stop(0),
     { kind = 'finish', reason = 'tool' }, USED },

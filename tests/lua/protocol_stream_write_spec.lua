@@ -166,27 +166,6 @@ describe('a stream for a client of chat', function()
         e('args', 2, '[1]'), e('block_stop', 2), done('tool'), USED }))
   end)
 
-  it('guesses usage that nobody counted', function()
-    local text = write('openai_chat', { STARTED, e('text', 0, ('x'):rep(40)), done('stop') },
-      { estimate = 3 })
-    assert(text:find('"completion_tokens":10,', 1, true))
-    assert(text:find('"prompt_tokens":3,', 1, true))
-  end)
-
-  it('guesses by all that was said, in every protocol of OpenAI', function()
-    local likely = e('text', 0, ('x'):rep(40))
-    likely.logprobs = { { token = 'x', logprob = -1, top = {} } }
-    local refused, chat = e('refusal', 0, ('x'):rep(40)), '"completion_tokens":10,'
-    for _, said in ipairs({ e('text', 0, ('x'):rep(40)), likely, refused }) do
-      for protocol, words in pairs({ openai_chat = chat, openai_completions = chat,
-        openai_responses = '"output_tokens":10,' }) do
-        local text = write(protocol, { STARTED, said, e('block_stop', 0), done('stop') },
-          { estimate = 3 })
-        assert(text:find(words, 1, true), protocol .. text)
-      end
-    end
-  end)
-
   it('carries thoughts, and their proofs with a tag', function()
     local text = write('openai_chat', { STARTED, e('thinking', 0, 'h'), e('thinking', 0, 'm'),
       e('signature', 0, 'S'), { kind = 'redacted', index = 1, data = 'D' }, done('stop') },

@@ -5,10 +5,10 @@
 
 local json = require('px.json')
 local errors = require('protocol.anthropic.errors')
-local estimate = require('protocol._estimate')
 local finish = require('protocol.anthropic._finish')
 local ids = require('protocol._ids')
 local media = require('protocol._media')
+local NONE = require('protocol._read').NONE
 local signature = require('protocol._signature')
 local usage = require('protocol.anthropic._usage')
 
@@ -77,7 +77,6 @@ M.citation = citation_of
 --- @field closed table<integer, boolean> Blocks that are over.
 --- @field queue table[] Blocks that wait behind an open tool call, in order.
 --- @field waiting table<integer, table> The same by index.
---- @field written integer Bytes of content, for an estimate.
 
 local FREE = '{"input":"'
 
@@ -142,7 +141,6 @@ local function delta(self, event)
   local kind = event.kind
   local head = self.heads[kind]
   if kind == 'args' and self.free then
-    self.written = self.written + #event.text
     return free_text(self, event.text)
   end
   if kind == 'citation' then
@@ -157,7 +155,6 @@ local function delta(self, event)
   elseif not DELTA[kind] or event.text == '' then
     return ''
   end
-  self.written = self.written + #event.text
   return head .. encode(event.text) .. TAIL
 end
 
@@ -233,7 +230,7 @@ local function write_end(self)
   while self.queue[1] do
     out[#out + 1] = drain(self) .. close(self)
   end
-  local used = self.used or estimate.used(self.ctx, self.written)
+  local used = self.used or NONE
   out[#out + 1] = 'event: message_delta\ndata: ' .. encode({
     type = 'message_delta',
     delta = {
@@ -295,7 +292,7 @@ end
 function M.new(ctx)
   local self = {
     ctx = ctx, count = 0, heads = {}, signed = false, closed = {}, queue = {}, waiting = {},
-    written = 0, started = false, over = false,
+    started = false, over = false,
   }
 
   return function(event)
@@ -306,7 +303,6 @@ function M.new(ctx)
       return write_end(self)
     elseif event.kind == 'text' and event.index == self.current
       and self.current_kind == 'text' and event.text ~= '' then
-      self.written = self.written + #event.text
       local pieces = self.text
       pieces[2] = encode(event.text)
       return pieces

@@ -140,7 +140,7 @@ function M.write(events, ctx)
     content = content,
     stop_reason = finish.write(folded.finish),
     stop_sequence = folded.stop or json.null,
-    usage = usage.write(folded.usage or { input = ctx.estimate or 0, output = 0 }),
+    usage = usage.write(folded.usage or read.NONE),
   }
 end
 

@@ -10,6 +10,7 @@ local finish = require('protocol.gemini._finish')
 local grounding = require('protocol.gemini._grounding')
 local logprobs = require('protocol._logprobs')
 local media = require('protocol._media')
+local NONE = require('protocol._read').NONE
 local outgoing = require('protocol.gemini._outgoing')
 local add_piece = require('protocol._pieces').add
 local proof = require('protocol.gemini._proof')
@@ -201,7 +202,7 @@ local function write_end(self)
   local candidate = '{"candidates":[{"content":{"parts":[{"text":""}],"role":"model"},'
     .. '"finishReason":"' .. finish.write(self.reason) .. '","index":0'
     .. (sources and ',"groundingMetadata":' .. encode(sources) or '') .. '}],'
-  local used = self.used or { input = self.ctx.estimate or 0 }
+  local used = self.used or NONE
   return out .. element(self, self.open .. candidate .. '"usageMetadata":'
     .. encode(usage.write(used)) .. ',' .. self.common .. self.close)
     .. (self.ctx.array and ']' or '')

@@ -142,7 +142,7 @@ function M.write(events, ctx)
       groundingMetadata = grounding.write(state.citations, table.concat(state.texts), ctx),
       logprobsResult = likely and logprobs.gemini(likely),
     }) }),
-    usageMetadata = usage.write(folded.usage or { input = ctx.estimate or 0 }),
+    usageMetadata = usage.write(folded.usage or read.NONE),
     modelVersion = ctx.model or folded.model or '',
     responseId = ctx.id or '0',
   })

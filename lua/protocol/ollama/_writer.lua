@@ -6,10 +6,10 @@
 local json = require('px.json')
 local arguments = require('protocol.ollama._arguments')
 local errors = require('protocol.ollama.errors')
-local estimate = require('protocol._estimate')
 local logprobs = require('protocol._logprobs')
 local media = require('protocol._media')
 local metrics = require('protocol.ollama._metrics')
+local NONE = require('protocol._read').NONE
 
 local M = {}
 
@@ -25,7 +25,6 @@ local encode = json.encode
 --- @field calls table[] Calls that are not yet written, in order.
 --- @field by_index table<integer, table> The same by block.
 --- @field count integer Calls written.
---- @field written integer Bytes of content, for an estimate.
 
 --- Makes the bytes that lines share.
 local function prepare(self)
@@ -62,7 +61,6 @@ function on.text(self, event)
   if event.text == '' then
     return nil
   end
-  self.written = self.written + #event.text
   if event.logprobs then
     local list = encode(logprobs.openai(event.logprobs))
     return self.text[1] .. encode(event.text) .. (self.generate and ',"logprobs":'
@@ -76,7 +74,6 @@ function on.thinking(self, event)
   if event.text == '' then
     return nil
   end
-  self.written = self.written + #event.text
   return around(self.thinking, event.text)
 end
 
@@ -129,7 +126,6 @@ end
 
 local function write_call(self, call)
   call.args = table.concat(call.pieces)
-  self.written = self.written + #call.args + #(call.name or '')
   self.count = self.count + 1
   return self.text[1] .. '"","tool_calls":[' .. encode(M.call(call, self.count - 1)) .. ']'
     .. self.tail
@@ -169,7 +165,7 @@ end
 
 local function write_end(self)
   local out = drain(self, true) or ''
-  local used = self.used or estimate.used(self.ctx, self.written)
+  local used = self.used or NONE
   local line = metrics.line(self.ctx, self.model)
   if self.generate then
     line.response = ''
@@ -187,7 +183,7 @@ end
 --- @param ctx px.Context
 --- @return px.Writer
 function M.new(ctx)
-  local self = { ctx = ctx, calls = {}, by_index = {}, count = 0, written = 0 }
+  local self = { ctx = ctx, calls = {}, by_index = {}, count = 0 }
   local over = false
 
   return function(event)

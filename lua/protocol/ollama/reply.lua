@@ -2,11 +2,11 @@
 
 local json = require('px.json')
 local errors = require('protocol.ollama.errors')
-local estimate = require('protocol._estimate')
 local fold = require('protocol._fold')
 local ids = require('protocol._ids')
 local logprobs = require('protocol._logprobs')
 local metrics = require('protocol.ollama._metrics')
+local read = require('protocol._read')
 local reader = require('protocol.ollama._reader')
 local retry = require('protocol._retry')
 local stops = require('protocol._stops')
@@ -96,8 +96,7 @@ function M.write(events, ctx)
     return body
   end
   local message = write_message(folded, ctx)
-  local used = folded.usage
-    or estimate.used(ctx, #message.content + #(message.thinking or ''))
+  local used = folded.usage or read.NONE
   local line = place(metrics.line(ctx, folded.model), message, ctx)
   local likely = logprobs.folded(folded.blocks)
   line.logprobs = likely and logprobs.openai(likely) or nil

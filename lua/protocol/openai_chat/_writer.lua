@@ -5,9 +5,9 @@
 local json = require('px.json')
 local details = require('protocol.openai_chat._details')
 local errors = require('protocol.openai_chat.errors')
-local estimate = require('protocol._estimate')
 local finish = require('protocol.openai_chat._finish')
 local logprobs = require('protocol._logprobs')
+local NONE = require('protocol._read').NONE
 local signature = require('protocol._signature')
 local usage = require('protocol.openai_chat._usage')
 
@@ -29,7 +29,6 @@ local encode = json.encode
 --- @field order table[] Calls by their index on the wire.
 --- @field thoughts table<integer, string[]> Thinking by block, which proofs repeat.
 --- @field proofs integer
---- @field written integer Bytes of content, for an estimate.
 
 --- A citation as an annotation.
 ---
@@ -92,7 +91,6 @@ function on.text(self, event)
   if event.text == '' then
     return nil
   end
-  self.written = self.written + #event.text
   if event.logprobs then
     return self.text[1] .. encode(event.text) .. '},"logprobs":'
       .. encode(M.logprobs(event.logprobs)) .. ',"finish_reason":null}]' .. self.tail
@@ -107,12 +105,10 @@ function on.thinking(self, event)
     self.thoughts[event.index] = pieces
   end
   pieces[#pieces + 1] = event.text
-  self.written = self.written + #event.text
   return around(self.thinking, event.text)
 end
 
 function on.refusal(self, event)
-  self.written = self.written + #event.text
   return chunk(self, { refusal = event.text })
 end
 
@@ -148,7 +144,6 @@ end
 
 local function arguments(self, tool, text)
   tool.empty = false
-  self.written = self.written + #text
   return tool.head .. text .. '}}]' .. self.delta_tail
 end
 
@@ -211,7 +206,7 @@ local function write_end(self)
   out = out .. self.delta_head .. '{},"finish_reason":"' .. finish.write(self.reason or 'stop')
     .. '"}]' .. self.tail
   if self.ctx.include_usage then
-    local used = self.used or estimate.used(self.ctx, self.written)
+    local used = self.used or NONE
     out = out .. self.head .. '],"usage":' .. encode(usage.write(used)) .. '}\n\n'
   end
   return out .. 'data: [DONE]\n\n'
@@ -225,7 +220,7 @@ end
 --- @param ctx px.Context
 --- @return px.Writer
 function M.new(ctx)
-  local self = { ctx = ctx, tools = {}, order = {}, thoughts = {}, proofs = 0, written = 0 }
+  local self = { ctx = ctx, tools = {}, order = {}, thoughts = {}, proofs = 0 }
   local over = false
 
   return function(event)

@@ -147,7 +147,7 @@ function M.write(events, ctx)
       logprobs = likely and writer.logprobs(likely) or json.null,
       finish_reason = finish.write(folded.finish or 'stop'),
     } },
-    usage = usage.write(folded.usage or {}),
+    usage = usage.write(folded.usage or read.NONE),
   }
 end
 

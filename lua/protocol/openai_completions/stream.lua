@@ -2,10 +2,10 @@
 
 local chat = require('protocol.openai_chat.stream')
 local errors = require('protocol.openai_chat.errors')
-local estimate = require('protocol._estimate')
 local json = require('px.json')
 local logprobs = require('protocol._logprobs')
 local media = require('protocol._media')
+local NONE = require('protocol._read').NONE
 local reply = require('protocol.openai_completions.reply')
 local usage = require('protocol.openai_chat._usage')
 
@@ -74,7 +74,7 @@ function Writer:finish()
   if self.ctx.include_usage then
     local body = reply.head(self.ctx, self.model)
     body.choices = json.array()
-    body.usage = usage.write(self.used or estimate.used(self.ctx, self.written))
+    body.usage = usage.write(self.used or NONE)
     out = out .. frame(body)
   end
   return out .. 'data: [DONE]\n\n'
@@ -87,7 +87,6 @@ function on.start(self, event)
 end
 
 function on.text(self, event)
-  self.written = self.written + #event.text
   return event.text ~= '' and self:open() .. self:chunk(event.text, nil, event.logprobs) or nil
 end
 on.refusal = on.text
@@ -123,7 +122,7 @@ local LOST = {
 --- @param ctx px.Context
 --- @return px.Writer
 function M.writer(ctx)
-  local self = setmetatable({ ctx = ctx, written = 0, at = 0 }, Writer)
+  local self = setmetatable({ ctx = ctx, at = 0 }, Writer)
   return function(event)
     if self.over then
       return nil

@@ -6,10 +6,10 @@
 --- whether its last item is complete.
 
 local errors = require('protocol.openai_responses.errors')
-local estimate = require('protocol._estimate')
 local json = require('px.json')
 local add_piece = require('protocol._pieces').add
 local media = require('protocol._media')
+local NONE = require('protocol._read').NONE
 local shape = require('protocol.openai_responses._reply')
 local usage = require('protocol.openai_responses._usage')
 
@@ -39,7 +39,6 @@ local IN_MESSAGE = { text = true, refusal = true }
 --- @field closed table<integer, boolean> Blocks that are over.
 --- @field queue table[] Blocks that wait behind an open call, in order.
 --- @field waiting table<integer, table> The same by index.
---- @field written integer Bytes of content, for an estimate.
 local Writer = {}
 Writer.__index = Writer
 
@@ -289,7 +288,6 @@ function Writer:add(event)
   local block = self.block
   local take = add[event.kind]
   if take and event.text ~= '' and OPENS[event.kind] == block.kind then
-    self.written = self.written + #(event.text or '')
     take(self, block, event)
   end
 end
@@ -365,7 +363,7 @@ function Writer:finish()
   local body = self.response
   local kind = shape.finish(body, self.reason)
   body.output = json.array(self.output)
-  body.usage = usage.write(self.used or estimate.used(self.ctx, self.written))
+  body.usage = usage.write(self.used or NONE)
   if self.ctx.keep and kind ~= 'response.failed' then
     self.ctx.keep(body)
   end
@@ -430,7 +428,7 @@ local function write_text(self, event)
     block.ten = number - digit
     block.tens = number > 9 and ('%d'):format(block.ten / 10) or ''
   end
-  self.number, self.written = number + 1, self.written + #text
+  self.number = number + 1
   add_piece(block.pieces, text)
   local pieces = block.delta
   pieces[2], pieces[3], pieces[5] = block.tens, DIGITS[digit], encode(text)
@@ -458,7 +456,7 @@ function M.new(ctx)
   local number, response = shape.relayed(ctx.relayed)
   local self = setmetatable({
     ctx = ctx, out = {}, number = number, response = response, output = {}, closed = {},
-    queue = {}, waiting = {}, quoted = {}, written = 0, over = false,
+    queue = {}, waiting = {}, quoted = {}, over = false,
   }, Writer)
 
   return function(event)

@@ -128,7 +128,7 @@ function M.write(events, ctx)
     state.last.status = shape.last_status(folded.finish)
   end
   local kind = shape.finish(body, folded.finish)
-  body.usage = usage.write(folded.usage or {})
+  body.usage = usage.write(folded.usage or read.NONE)
   if ctx.keep and kind ~= 'response.failed' then
     ctx.keep(body)
   end

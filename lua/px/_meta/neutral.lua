@@ -46,7 +46,8 @@
 --- @field origin string Who signs: the upstream protocol's id and, where many vendors speak it, the provider's:
 ---   'anthropic', 'openai_chat:openrouter'. A bare protocol stands for all of them.
 --- @field settings table The provider's own settings from the configuration, {} if none.
---- @field estimate? integer Guess of the input's tokens, for writers that must say a number at once.
+--- @field estimate? integer Guess of the input's tokens, for writers that must say a number at once
+---   and for usage that no upstream told.
 --- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
 --- @field customs? table<string, boolean> Set by request.write: custom tools that became functions.
 --- @field stops? string[] Set by request.write: stop sequences that readers of the answer cut at.
@@ -195,11 +196,12 @@
 ---   citation{index, url, title, first, last, json, protocol}   opaque{index, json, protocol}
 ---   image{index, url, json, protocol} whole, as a data URL or an address
 ---   block_stop{index}
----   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning}
+---   finish{reason, stop}   usage{input, cache_read, cache_write, output, reasoning, estimated}
 ---   error{code, message, status, type, retry_after}   ping
 --- A text may have `logprobs`: px.Logprob[], of the tokens that it ends.
 --- `index` counts blocks of the reply from 0. Finish reasons: stop length tool filter stop_seq pause error.
 --- usage.input is fresh input alone (neither cache_read nor cache_write in it); output includes reasoning.
+--- Where the upstream told no usage the engine adds one at the end, `estimated`.
 --- Order at the end of a stream: block_stop of what is open, finish, usage; each exactly once.
 --- @class px.Event
 --- @field kind string

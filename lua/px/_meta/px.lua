@@ -158,7 +158,7 @@ function Message:deny(status, message, options) end
 --- @field provider string?
 --- @field account string?
 --- @field upstream_model string?
---- @field usage px.Event? { input, cache_read, cache_write, output, reasoning }
+--- @field usage px.Event? { input, cache_read, cache_write, output, reasoning, estimated }
 --- @field tags table<string, string>
 
 -- Waiting -----------------------------------------------------------------------------------------

@@ -116,7 +116,8 @@ function gemini(body) {
       name, args: args ?? {} })),
     finish: candidate.finishReason === 'MAX_TOKENS' ? 'length'
       : GEMINI_FILTER.test(candidate.finishReason) ? 'filter' : 'stop',
-    usage: usage ? { reasoning, output: (usage.candidatesTokenCount ?? 0) + reasoning,
+    usage: usage?.promptTokenCount || usage?.candidatesTokenCount ? { reasoning,
+      output: (usage.candidatesTokenCount ?? 0) + reasoning,
       input: (usage.promptTokenCount ?? 0) + (usage.toolUsePromptTokenCount ?? 0),
       cacheRead: usage.cachedContentTokenCount ?? 0 } : null };
 }
