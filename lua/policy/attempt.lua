@@ -52,7 +52,7 @@ function M.context(q, target, from, to)
     lost = later,
     -- What the protocols note.
     client = later, customs = later, declared = later, echo = later, estimate = later,
-    images = later, item = later, keep = later, logprobs = later, names = later,
+    item = later, keep = later, logprobs = later, names = later,
     namespaces = later, previous = later, stops = later,
   }
   function ctx.lost(path)

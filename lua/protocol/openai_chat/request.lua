@@ -240,7 +240,6 @@ function M.read(body, ctx)
   end
   read.one_answer(body.n, 'n')
   local options = read.maybe_table(body.stream_options)
-  ctx.images = true
   local request = {
     model = read.text(body.model, 'model') or bad('model is missing', 'model'),
     tool_choice = read_choice(body),

@@ -51,7 +51,6 @@
 --- @field names? table<string, string> Set by request.write: shortened names of tools, to the client's.
 --- @field customs? table<string, boolean> Set by request.write: custom tools that became functions.
 --- @field stops? string[] Set by request.write: stop sequences that readers of the answer cut at.
---- @field images? boolean Set by request.read: the client has a place for images that are made.
 --- @field generate? boolean Ollama, set by request.read: the reply has the form of /api/generate.
 --- @field path? string The client's path.
 --- @field relayed? table<string, string> For the writer of an error behind a relayed stream: what its taps found.
