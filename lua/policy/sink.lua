@@ -280,22 +280,25 @@ end
 --- @param events px.Event[]
 function M.answer(q, ctx, events)
   ctx.model = q.model
-  for i = 1, #events do
-    if events[i].kind == 'error' then
-      return refuse.request(q, M.failure_of(q, events[i]))
-    end
-  end
   local filter = filter_of(q, ctx)
   if filter then
+    for i = 1, #events do
+      if events[i].kind == 'error' then  -- No rule makes an answer of it.
+        return refuse.request(q, M.failure_of(q, events[i]))
+      end
+    end
     events = filter(events)
   end
   local said = 0
   for i = 1, #events do
     local event = events[i]
-    if PLAIN[event.kind] then
+    local kind = event.kind
+    if PLAIN[kind] then
       said = said + #(event.text or '')
-    else
-      note(q, event)
+    elseif kind == 'usage' then
+      q.usage = event
+    elseif kind == 'error' then
+      return refuse.request(q, M.failure_of(q, event))
     end
   end
   if not q.usage then

@@ -119,6 +119,13 @@ describe('policy.answer converting', function()
     assert(ex.longest < 102000, ex.longest)
   end)
 
+  it('gives an error that a rule makes of an answer its status', function()
+    local ex, q = run('anthropic', { headers = SSE, events = EVENTS }, { event = function(e)
+      return e.kind == 'text' and { kind = 'error', code = 'filter', message = 'No.' } or nil
+    end })
+    eq({ 400, 'filter', 'error' }, { ex.status, q.failed, json.decode(ex.body).type })
+  end)
+
   it('does not complete a stream that broke off', function()
     local ex = run('anthropic', { headers = SSE, cut = true,
       events = { EVENTS[1], EVENTS[2] } }, { stream = true })

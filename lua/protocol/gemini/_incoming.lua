@@ -186,6 +186,9 @@ function read_part(part, path, state, out)
   read.object(part, path)
   read.unknown(part, KNOWN, 'request.contents.', state.lost)
   local text = get(part, 'text')
+  if text ~= nil and next(part, (next(part))) == nil then
+    return text_of(part, text, path, out)  -- Nothing else is in it.
+  end
   for _, name in ipairs(OPAQUE) do
     if get(part, name) ~= nil then
       out[#out + 1] = { kind = 'opaque', protocol = 'gemini', json = part }
