@@ -151,6 +151,7 @@ function M.write_stream(protocol, events, ctx)
     out[#out + 1] = write(event)
   end
   out[#out + 1] = write(nil)
+  assert(write(nil) == nil, 'a stream ended twice')
   return table.concat(out)
 end
 

@@ -287,13 +287,7 @@ describe('the start of a Gemini stream', function()
 end)
 
 local function write(events, more)
-  local step, out = kit.writer('gemini', context(more)), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = step(event)
-  end
-  out[#out + 1] = step(nil)
-  eq(nil, step(nil))
-  return table.concat(out)
+  return kit.write_stream('gemini', events, context(more))
 end
 
 --- The parts of a stream and its finish, as JSON texts.

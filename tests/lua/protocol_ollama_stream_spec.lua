@@ -211,13 +211,8 @@ end
 --- Writes events; checks them as a client would; gives the lines and the losses.
 local function write(events, more)
   local ctx = context(more)
-  local step, out = kit.writer('ollama', ctx), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = step(event)
-  end
-  out[#out + 1] = step(nil)
-  eq(nil, step(nil))
-  return strict_ollama.stream(table.concat(out), ctx.path ~= nil), table.concat(ctx.losses, ' ')
+  local written = kit.write_stream('ollama', events, ctx)
+  return strict_ollama.stream(written, ctx.path ~= nil), table.concat(ctx.losses, ' ')
 end
 
 local HEAD = '{"model":"m","created_at":"2026-01-01T00:00:00Z",'

@@ -1,7 +1,7 @@
 --- Requests from one protocol to the other, one claim each.
 
-local estimate = require('protocol._estimate')
 local json = require('px.json')
+local kit = require('corpus_kit')
 local t = require('harness')
 
 local describe, it, eq = t.describe, t.it, t.eq
@@ -11,24 +11,7 @@ local OTHER = { openai_chat = 'anthropic', anthropic = 'openai_chat' }
 --- Converts a request given as JSON text. Returns what is sent upstream, decoded, the losses as one
 --- sorted text, and the context.
 local function convert(from, text, more)
-  local lost, seen = {}, {}
-  local ctx = { model = 'up', knowledge = {}, settings = {}, id = 'x', now = 1 }
-  for key, value in pairs(more or {}) do
-    ctx[key] = value
-  end
-  function ctx.lost(path)
-    if not seen[path] then
-      seen[path] = true
-      lost[#lost + 1] = path
-    end
-  end
-  local to = OTHER[from]
-  ctx.origin = ctx.origin or to
-  local request = require('protocol.' .. from .. '.request').read(assert(json.decode(text)), ctx)
-  estimate.request(request)
-  local body = require('protocol.' .. to .. '.request').write(request, ctx)
-  table.sort(lost)
-  return assert(json.decode(json.encode(body))), table.concat(lost, ' '), ctx
+  return kit.convert(from, OTHER[from], text, more)
 end
 
 local function chat(members, more)

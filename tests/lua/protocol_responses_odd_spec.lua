@@ -86,12 +86,7 @@ local function frames(text)
 end
 
 local function write(events)
-  local step, out = kit.writer('openai_responses', context()), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = step(event)
-  end
-  out[#out + 1] = step(nil)
-  return table.concat(out)
+  return kit.write_stream('openai_responses', events, context())
 end
 
 local function said(events, kind)

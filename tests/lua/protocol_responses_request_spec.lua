@@ -1,7 +1,7 @@
 --- Responses requests, read from clients and written for upstreams, one claim each.
 
-local estimate = require('protocol._estimate')
 local json = require('px.json')
+local kit = require('corpus_kit')
 local params = require('protocol.openai_responses.params')
 local strict = require('strict_responses')
 local t = require('harness')
@@ -13,26 +13,11 @@ local OWN = 'openai_responses'
 --- Converts a request given as JSON text. Returns what is sent upstream, decoded, the losses as one
 --- sorted text, and the context.
 local function convert(from, to, text, more)
-  local lost, seen = {}, {}
-  local ctx = { model = 'up', knowledge = {}, settings = {}, id = 'x', now = 1, origin = to }
-  for key, value in pairs(more or {}) do
-    ctx[key] = value
-  end
-  function ctx.lost(path)
-    if not seen[path] then
-      seen[path] = true
-      lost[#lost + 1] = path
-    end
-  end
-  local request = require('protocol.' .. from .. '.request').read(assert(json.decode(text)), ctx)
-  estimate.request(request)
-  local body = require('protocol.' .. to .. '.request').write(request, ctx)
-  table.sort(lost)
-  body = assert(json.decode(json.encode(body)))
+  local body, lost, ctx = kit.convert(from, to, text, more)
   if to == OWN then
     strict.request(body)
   end
-  return body, table.concat(lost, ' '), ctx
+  return body, lost, ctx
 end
 
 local function responses(to, members, more)

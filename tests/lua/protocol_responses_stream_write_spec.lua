@@ -23,13 +23,7 @@ local function frames(text)
 end
 
 local function write(events, more)
-  local step, out = kit.writer('openai_responses', context(more)), {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = step(event)
-  end
-  out[#out + 1] = step(nil)
-  eq(nil, step(nil))
-  return table.concat(out)
+  return kit.write_stream('openai_responses', events, context(more))
 end
 
 --- The last response of a stream that strict clients accept.

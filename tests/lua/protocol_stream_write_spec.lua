@@ -14,14 +14,7 @@ local function context(more)
 end
 
 local function write(protocol, events, more)
-  local step = kit.writer(protocol, context(more))
-  local out = {}
-  for _, event in ipairs(events) do
-    out[#out + 1] = step(event)
-  end
-  out[#out + 1] = step(nil)
-  eq(nil, step(nil))
-  return table.concat(out)
+  return kit.write_stream(protocol, events, context(more))
 end
 
 local function e(kind, index, text)
