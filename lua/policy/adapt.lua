@@ -23,7 +23,6 @@ local upstreams = require('policy.upstreams')
 local M = {}
 
 local LINES_MAX = 100  -- Of the log, in as many seconds.
-local TOLD_SECONDS = 3600
 
 -- Leaving out -------------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ local function tell(at, what)
     return
   end
   lines = lines + 1
-  cache.put(key, '1', TOLD_SECONDS)
+  cache.put(key, '1', learnt.SECONDS)
   core.log('warn', ('upstream %s: %s does not support %s%s, so it is %s for an hour; this line in '
     .. 'a file of rules says so for good: %s'):format(at.upstream.id, at.model, what.path,
     what.value ~= nil and ' = ' .. tostring(what.value) or '',

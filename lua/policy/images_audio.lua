@@ -117,10 +117,12 @@ end
 local function look(q, at)
   q.ex:events('sse', true)
   local kind, data = q.ex:next(HOLD_SECONDS)
-  if kind == nil and not q.ex:ended() then
-    local _, code, words = q.ex:ended()
-    refuse.request(q, refuse.transfer(at.upstream, code, words))
-    return false
+  if kind == nil then
+    local complete, code, words = q.ex:ended()
+    if not complete then
+      refuse.request(q, refuse.transfer(at.upstream, code, words))
+      return false
+    end
   end
   local body = kind and #data <= ERROR_MAX and json.decode(data)
   local told = type(body) == 'table' and body.error

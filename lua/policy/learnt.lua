@@ -10,10 +10,13 @@ local read = require('protocol._read')
 
 local M = {}
 
-local SECONDS = 3600
-local PATHS_MAX = 32   -- Of one model.
-local MODELS_MAX = 256 -- That are read.
-local NAME_MAX = 256   -- Bytes of a model's name: nothing is learnt of longer ones.
+-- How long it is known.
+M.SECONDS = 3600
+
+local SECONDS = M.SECONDS
+local PATHS_MAX = 32    -- Of one model.
+local MODELS_MAX = 256  -- That are read.
+local NAME_MAX = 256    -- Bytes of a model's name: nothing is learnt of longer ones.
 
 local STAMP = 'refused'
 

@@ -1,10 +1,10 @@
---- Parameters of sampling, in the range that OpenAI's protocols have.
+--- Parameters of sampling, in the range that several protocols have.
 
 local json = require('px.json')
 
 local M = {}
 
--- What OpenAI's protocols take at most.
+-- What OpenAI and Gemini take at most.
 local WARMEST = 2
 
 --- A temperature as it is, or the warmest that is allowed.

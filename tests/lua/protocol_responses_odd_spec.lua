@@ -77,14 +77,6 @@ local function events_of(roll)
   return out
 end
 
-local function frames(text)
-  local out = {}
-  for kind, data in text:gmatch('event: ([%w_.]+)\ndata: ([^\n]+)\n\n') do
-    out[#out + 1] = { kind, data }
-  end
-  return out
-end
-
 local function write(events)
   return kit.write_stream('openai_responses', events, context())
 end
@@ -131,7 +123,7 @@ describe('Responses', function()
     for seed = 1, ROUNDS do
       local events = events_of(dice(seed))
       local ok, why = pcall(function()
-        local list = frames(write(events))
+        local list = kit.frames(write(events))
         strict.stream(list)
         local datas = {}
         for i, frame in ipairs(list) do
@@ -166,7 +158,7 @@ describe('Responses', function()
   it('reads events that are missing, doubled, mixed or spoiled', function()
     for seed = 1, ROUNDS do
       local roll = dice(seed)
-      local list, datas = frames(write(events_of(roll))), {}
+      local list, datas = kit.frames(write(events_of(roll))), {}
       for _, frame in ipairs(list) do
         local data, choice = frame[2], roll(20)
         if choice == 1 then
@@ -193,7 +185,7 @@ describe('Responses', function()
           step(nil)
         end
         if events[#events].kind ~= 'error' then
-          strict.stream(frames(write(events)))
+          strict.stream(kit.frames(write(events)))
         end
       end)
       assert(ok, ('seed %d: %s'):format(seed, tostring(why)))

@@ -14,21 +14,13 @@ local function context(more)
   return ctx
 end
 
-local function frames(text)
-  local out = {}
-  for kind, data in text:gmatch('event: ([%w_.]+)\ndata: ([^\n]+)\n\n') do
-    out[#out + 1] = { kind, data }
-  end
-  return out
-end
-
 local function write(events, more)
   return kit.write_stream('openai_responses', events, context(more))
 end
 
 --- The last response of a stream that strict clients accept.
 local function written(events, more)
-  local list = frames(write(events, more))
+  local list = kit.frames(write(events, more))
   local kind = strict.stream(list)
   return json.decode(list[#list][2]).response, kind, list
 end
@@ -189,7 +181,7 @@ describe('a Responses stream is written:', function()
 
   it('an error that comes first', function()
     local text_of = write({ { kind = 'error', code = 'cut', message = 'Cut.', status = 502 } })
-    local list = frames(text_of)
+    local list = kit.frames(text_of)
     eq({ 'error', 'response.failed' }, { list[1][1], list[2][1] })
     eq('upstream_cut', json.decode(list[1][2]).code)
   end)

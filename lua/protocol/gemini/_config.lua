@@ -7,6 +7,7 @@ local logprobs = require('protocol._logprobs')
 local names = require('protocol.gemini._names')
 local read = require('protocol._read')
 local schema = require('protocol.gemini._schema')
+local sampling = require('protocol._sampling')
 local schemas = require('protocol._schema')
 
 local M = {}
@@ -282,12 +283,8 @@ local function write_logprobs(config, request, ctx)
 end
 
 local function write_numbers(config, request, knowledge, lost)
-  local warm = request.temperature
-  if warm and json.tonumber(warm) > 2 then
-    lost('params.temperature')
-    warm = 2
-  end
-  config.temperature, config.topP, config.topK = warm, request.top_p, request.top_k
+  config.temperature = sampling.temperature(request.temperature, lost)
+  config.topP, config.topK = request.top_p, request.top_k
   config.presencePenalty = request.presence_penalty
   config.frequencyPenalty = request.frequency_penalty
   local seed = request.seed and json.tonumber(request.seed)

@@ -95,19 +95,15 @@ function make.document(block, state)
   return inline(media.sniff(block.media, block.data) or 'application/pdf', block.data)
 end
 
-function make.audio(block, state)
-  if not block.data then
-    return file_part(block, state)
+local function played(default)
+  return function(block, state)
+    if not block.data then
+      return file_part(block, state)
+    end
+    return inline(block.media or default, block.data)
   end
-  return inline(block.media or 'audio/wav', block.data)
 end
-
-function make.video(block, state)
-  if not block.data then
-    return file_part(block, state)
-  end
-  return inline(block.media or 'video/mp4', block.data)
-end
+make.audio, make.video = played('audio/wav'), played('video/mp4')
 
 function make.opaque(block, state)
   if block.protocol == 'gemini' then
