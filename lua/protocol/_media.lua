@@ -1,5 +1,6 @@
 --- Media types and data URLs.
 
+local bad = require('protocol._read').bad
 local crypto = require('px.crypto')
 local unescape = require('px.url').unescape
 
@@ -21,6 +22,23 @@ M.base64 = crypto.base64
 --- @return string
 function M.unbase64(text)
   return crypto.unbase64(text) or crypto.unbase64((text:gsub('[^%w+/]', ''))) or ''
+end
+
+--- Base64 as every upstream takes it: some libraries break its lines, or write the other alphabet.
+---
+--- @param data string
+--- @param path string Where it stands, for who sent what is none.
+--- @return string
+function M.checked(data, path)
+  local odd = data:find('[^%w+/]')
+  if odd and data:find('[-_%s]', odd) then
+    data = data:gsub('%s', ''):gsub('-', '+'):gsub('_', '/')
+    odd = data:find('[^%w+/]')
+  end
+  if data == '' or odd == 1 or (odd and not data:find('^==?$', odd)) then
+    bad(path .. ' is not base64', path)
+  end
+  return data
 end
 
 --- Takes a data URL apart.

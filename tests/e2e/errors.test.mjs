@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { openaiError } from '../upstream/openai.mjs';
 import { anthropicError } from '../upstream/anthropic.mjs';
 import { anthropicEvents, frames, openaiFrames } from '../upstream/events.mjs';
+import { KEY } from './lib/gateway.mjs';
 import { useStage } from './lib/stage.mjs';
 
 const stage = useStage();
@@ -143,4 +144,38 @@ test('what an upstream says of its limits reaches a client of the same protocol'
   const reply = await ask('anthropic', 'an');
   assert.equal(reply.headers['anthropic-ratelimit-requests-remaining'], '0');
   assert.equal(reply.headers['set-cookie'], undefined);
+});
+
+describe('bytes that are no base64 are refused in the client\'s shape, by their place', () => {
+  const bad = 'data:image/png;base64,!!!*';
+  const content = (part) => [{ role: 'user', content: [part] }];
+  const asks = [
+    ['/v1/chat/completions', { model: 'an:claude-sonnet-4-6',
+      messages: content({ type: 'image_url', image_url: { url: bad } }) },
+    (body) => [body.error.type, body.error.param],
+    ['invalid_request_error', 'messages[0].content[0].image_url.url']],
+    ['/v1/responses', { model: 'an:claude-sonnet-4-6',
+      input: content({ type: 'input_image', image_url: bad }) },
+    (body) => [body.error.type, body.error.param],
+    ['invalid_request_error', 'input[0].content[0].image_url']],
+    ['/v1/messages', { model: 'oa:gpt-4o', max_tokens: 9, messages: content({ type: 'image',
+      source: { type: 'base64', media_type: 'image/png', data: '!!!*' } }) },
+    (body) => [body.type, body.error.type, body.error.message],
+    ['error', 'invalid_request_error', 'messages[0].content[0].source.data is not base64']],
+    ['/v1beta/models/oa:gpt-4o:generateContent', { contents: [{ parts: [{ inlineData: {
+      mimeType: 'image/png', data: '!!!*' } }] }] },
+    (body) => [body.error.status, body.error.message],
+    ['INVALID_ARGUMENT', 'contents[0].parts[0].data is not base64']],
+    ['/api/chat', { model: 'oa:gpt-4o', messages: [{ role: 'user', content: 'x',
+      images: ['!!!*'] }] },
+    (body) => [body.error], ['messages[0].images[0] is not base64']],
+  ];
+  for (const [path, ask, told, wanted] of asks) {
+    test(path, async () => {
+      const reply = await fetch(stage.gw.url + path, { method: 'POST', body: JSON.stringify(ask),
+        headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' } });
+      assert.equal(reply.status, 400);
+      assert.deepEqual(told(await reply.json()), wanted);
+    });
+  }
 });

@@ -18,8 +18,8 @@ local function source_of(block, path, kind)
   end
   local out = { kind = kind, title = read.maybe_text(block.title) }
   if source.type == 'base64' then
-    out.data = read.text(source.data, path .. '.source.data')
-      or bad(path .. '.source.data is missing', path .. '.source.data')
+    out.data = media.checked(read.text(source.data, path .. '.source.data')
+      or bad(path .. '.source.data is missing', path .. '.source.data'), path .. '.source.data')
     out.media = media.sniff(read.maybe_text(source.media_type), out.data)
   elseif source.type == 'url' then
     out.url = read.text(source.url, path .. '.source.url')

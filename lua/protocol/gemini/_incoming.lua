@@ -30,15 +30,8 @@ end
 
 local function inline_of(value, path)
   read.object(value, path)
-  local data = read.text(get(value, 'data'), path .. '.data')
-    or bad(path .. '.data is missing', path .. '.data')
-  -- Some libraries write the other alphabet of base64.
-  if data:find('[-_%s]') then
-    data = data:gsub('%s', ''):gsub('-', '+'):gsub('_', '/')
-  end
-  if data == '' or data:find('[^%w+/=]') then
-    bad(path .. '.data is not base64', path .. '.data')
-  end
+  local data = media.checked(read.text(get(value, 'data'), path .. '.data')
+    or bad(path .. '.data is missing', path .. '.data'), path .. '.data')
   local mime = media.sniff(read.text(get(value, 'mimeType'), path .. '.mimeType'), data)
   local title = read.maybe_text(get(value, 'displayName'))
   local kind = kind_of(mime)

@@ -33,10 +33,7 @@ end
 local function image(value, path)
   local data = read.text(value, path) or bad(path .. ' must be a string of base64', path)
   local kind, inner = media.parse(data)
-  data = (inner or data):gsub('%s+', '')
-  if data == '' or data:find('[^%w+/=]') or data:find('=[^=]') then
-    bad(path .. ' is not base64', path)
-  end
+  data = media.checked(inner or data, path)
   local audio = sound(data)
   if audio then
     return { kind = 'audio', media = audio, data = data }

@@ -45,6 +45,8 @@ function part_of.image_url(part, path)
   local block = { kind = 'image', detail = type(image) == 'table' and opt(image.detail) or nil }
   local kind, data = media.parse(url)
   if kind then
+    path = path .. (type(image) == 'table' and '.image_url.url' or '.image_url')
+    data = media.checked(data, path)
     block.media, block.data = media.sniff(kind, data), data
   else
     block.url = url
@@ -58,7 +60,11 @@ function part_of.input_audio(part, path)
     bad(path .. '.input_audio must have data', path .. '.input_audio')
   end
   local format = read.maybe_text(audio.format) or 'wav'
-  return { kind = 'audio', media = AUDIO[format] or 'audio/' .. format, data = audio.data }
+  local _, inner = media.parse(audio.data)
+  return {
+    kind = 'audio', media = AUDIO[format] or 'audio/' .. format,
+    data = media.checked(inner or audio.data, path .. '.input_audio.data'),
+  }
 end
 
 function part_of.file(part, path)
@@ -72,7 +78,7 @@ function part_of.file(part, path)
     block.url = data  -- OpenRouter's way to link a document.
   elseif data then
     local kind, inner = media.parse(data)
-    block.data = inner or data
+    block.data = media.checked(inner or data, path .. '.file.file_data')
     block.media = media.sniff(kind or 'application/pdf', block.data)
     if block.media:sub(1, 6) == 'image/' then
       block.kind = 'image'
@@ -100,7 +106,7 @@ local function linked(name)
     if not kind and url:find('^%a[%w+.-]*://') then
       return { kind = 'document', url = url, title = title }
     end
-    data = data or url
+    data = media.checked(data or url, path .. '.' .. name)
     return { kind = 'document', media = media.sniff(kind, data), data = data, title = title }
   end
 end

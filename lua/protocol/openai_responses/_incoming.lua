@@ -49,6 +49,7 @@ function part_of.input_image(part, path)
   if type(url) == 'string' then
     local kind, data = media.parse(url)
     if kind then
+      data = media.checked(data, path .. '.image_url')
       block.media, block.data = media.sniff(kind, data), data
     else
       block.url = url
@@ -67,7 +68,7 @@ function part_of.input_file(part, path)
   local data = read.maybe_text(part.file_data)
   if data then
     local kind, inner = media.parse(data)
-    block.data = inner or data
+    block.data = media.checked(inner or data, path .. '.file_data')
     block.media = media.sniff(kind or 'application/pdf', block.data)
     if block.media:sub(1, 6) == 'image/' then
       block.kind = 'image'
@@ -90,7 +91,11 @@ function part_of.input_audio(part, path)
     bad(path .. '.input_audio must have data', path .. '.input_audio')
   end
   local format = read.maybe_text(audio.format) or 'wav'
-  return { kind = 'audio', media = AUDIO[format] or 'audio/' .. format, data = audio.data }
+  local _, inner = media.parse(audio.data)
+  return {
+    kind = 'audio', media = AUDIO[format] or 'audio/' .. format,
+    data = media.checked(inner or audio.data, path .. '.input_audio.data'),
+  }
 end
 
 -- Members of parts that are read above, or that say nothing here.
